@@ -1,0 +1,46 @@
+"""What can go wrong, by name.
+
+Every message says what must hold, what came and what to do about it. The command line prints the
+message alone and ends with status 2 for an ``InputError``, 1 for anything else.
+"""
+
+from collections.abc import Sequence
+
+
+class TermmineError(Exception):
+    """Base of every error that termmine raises on purpose."""
+
+
+class InputError(TermmineError, ValueError):
+    """A file, parameter or list that cannot be used as it is."""
+
+
+class UnknownParameterError(InputError):
+    """A parameter that no stage declares."""
+
+
+class FetchError(InputError):
+    """A data set's package could not be fetched, or is not the pinned one."""
+
+
+class MissingSeedError(InputError, KeyError):
+    """No seed is in the embedding's vocabulary.
+
+    Parameters
+    ----------
+    missing : the absent seeds
+    n_seeds : how many seeds were given
+    """
+
+    def __init__(self, missing: Sequence[str], n_seeds: int) -> None:
+        self.missing = tuple(missing)
+        super().__init__(
+            f"{len(self.missing)} of {n_seeds} seeds are not in the vectors' vocabulary: "
+            f"{', '.join(self.missing[:5])}; give seeds that the segmented text holds, or lower min_count"
+        )
+
+    __str__ = Exception.__str__  # KeyError would print the repr
+
+
+class NotebookError(TermmineError):
+    """A notebook stopped at one of its cells; its half-executed copy is kept."""

@@ -1,0 +1,313 @@
+"""How often?
+
+The counting kernel. Text becomes one array of integer unit ids; every other room asks this one for counts.
+A unit is a character here, but nothing below this line relies on it.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+import pandas as pd
+
+HAN = "\u4e00-\u9fa5"
+_BREAK = ord("\n")
+
+
+def _code_mask(ranges: Sequence[tuple[int, int]]) -> np.ndarray:
+    mask = np.zeros(0x110000, dtype=bool)
+    for low, high in ranges:
+        mask[low : high + 1] = True
+    return mask
+
+
+_HAN_RANGE = (0x4E00, 0x9FA5)
+# Which characters are units; every other character is a border that no n-gram crosses.
+UNITS = {
+    "han": _code_mask([_HAN_RANGE]),
+    "word": _code_mask([_HAN_RANGE, (ord("0"), ord("9")), (ord("A"), ord("Z")), (ord("a"), ord("z"))]),
+    "any": ~_code_mask([(_BREAK, _BREAK)]),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedText:
+    """A corpus as unit ids.
+
+    Attributes
+    ----------
+    text : all documents, joined by line breaks
+    ids : (len(text),) int32; 0 is a border, 1.. are units
+    line_starts : (documents,) int64; where each document begins in ``text``
+    """
+
+    text: str
+    ids: np.ndarray
+    line_starts: np.ndarray
+
+    def spans(self, starts: np.ndarray, lengths: np.ndarray) -> list[str]:
+        """The strings that stand at ``starts``; make them only for what is kept."""
+        text = self.text
+        return [text[s : s + n] for s, n in zip(starts.tolist(), lengths.tolist(), strict=True)]
+
+
+def _as_codes(text: str) -> np.ndarray:
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
+    """Read a corpus once into unit ids.
+
+    Parameters
+    ----------
+    lines : documents; read once
+    units : ``"word"`` Han characters, half-width letters and digits; ``"han"`` Han characters only;
+        ``"any"`` everything but the line break
+
+    Raises
+    ------
+    TypeError : ``lines`` is a bare string, which would be read as one document per character
+
+    >>> encode(["油，水"]).ids.tolist()                 # 水 sorts before 油
+    [2, 0, 1]
+    """
+    if isinstance(lines, str):
+        raise TypeError("lines must be an iterable of documents, got one str; put it in a list: [text]")
+    text = "\n".join(line.replace("\n", " ") for line in lines)
+    codes = _as_codes(text)
+    seen = np.flatnonzero(np.bincount(codes, minlength=1))
+    seen = seen[UNITS[units][seen]]
+    id_of = np.zeros(0x110000, dtype=np.int32)
+    id_of[seen] = np.arange(1, seen.size + 1)
+    line_starts = np.concatenate([[0], np.flatnonzero(codes == _BREAK) + 1])
+    return EncodedText(text, id_of[codes], line_starts)
+
+
+@dataclass(frozen=True, slots=True)
+class SpanCounts:
+    """The distinct strings among spans of a text, in order of first occurrence.
+
+    Attributes
+    ----------
+    starts, lengths : (distinct,) where the first occurrence begins, and its units
+    counts : (distinct,) int64 occurrences
+    which : (spans,) int32; the row above for every span that was counted
+    """
+
+    starts: np.ndarray
+    lengths: np.ndarray
+    counts: np.ndarray
+    which: np.ndarray
+
+
+def count_spans(text: EncodedText, starts: np.ndarray, lengths: np.ndarray) -> SpanCounts:
+    """Count the strings ``text[starts[i] : starts[i] + lengths[i]]``; exact, whatever their length."""
+    lengths = np.broadcast_to(np.asarray(lengths, dtype=np.int32), starts.shape)
+    first, counts, which = _count_spans(text.ids, starts, lengths)
+    return SpanCounts(starts[first], lengths[first], counts, which)
+
+
+@numba.njit(cache=True)
+def _hash(ids, start, length):
+    value = np.uint64(14695981039346656037)  # FNV-1a over unit ids; collisions are compared, never trusted
+    for i in range(start, start + length):
+        value = (value ^ np.uint64(ids[i])) * np.uint64(1099511628211)
+    return value ^ (value >> np.uint64(29))
+
+
+@numba.njit(cache=True)
+def _same(ids, a, b, length):
+    for k in range(length):
+        if ids[a + k] != ids[b + k]:
+            return False
+    return True
+
+
+@numba.njit(cache=True)
+def _grown(table, hashes, size):
+    """A table twice as wide, filled again from the stored hashes of the rows so far."""
+    wider = np.full(table.size * 2, -1, np.int32)
+    mask = np.uint64(wider.size - 1)
+    for row in range(size):
+        slot = hashes[row] & mask
+        while wider[slot] >= 0:
+            slot = (slot + np.uint64(1)) & mask
+        wider[slot] = row
+    return wider
+
+
+@numba.njit(cache=True)
+def _count_spans(ids, starts, lengths):
+    """Open-addressing hash table over spans: (first occurrence, count) a row, and the row of each span."""
+    table = np.full(1 << 12, -1, np.int32)
+    hashes = np.empty(1 << 11, np.uint64)
+    first = np.empty(1 << 11, np.int64)
+    counts = np.empty(1 << 11, np.int64)
+    which = np.empty(starts.size, np.int32)
+    size = 0
+    for i in range(starts.size):
+        start, length = starts[i], lengths[i]
+        value = _hash(ids, start, length)
+        mask = np.uint64(table.size - 1)
+        slot = value & mask
+        while True:
+            row = table[slot]
+            if row < 0:
+                if 2 * size >= table.size:  # at most half full
+                    table = _grown(table, hashes, size)
+                    more = np.empty(size, np.int64)
+                    hashes = np.concatenate((hashes, np.empty(size, np.uint64)))
+                    first, counts = np.concatenate((first, more)), np.concatenate((counts, more))
+                    mask = np.uint64(table.size - 1)
+                    slot = value & mask
+                    continue
+                table[slot] = row = size
+                hashes[row], first[row], counts[row] = value, i, 0
+                size += 1
+                break
+            seen = first[row]
+            if hashes[row] == value and lengths[seen] == length and _same(ids, starts[seen], start, length):
+                break
+            slot = (slot + np.uint64(1)) & mask
+        counts[row] += 1
+        which[i] = row
+    return first[:size].copy(), counts[:size].copy(), which
+
+
+def run_bounds(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Starts and lengths of the runs of True.
+
+    >>> [a.tolist() for a in run_bounds(np.array([True, True, False, True]))]
+    [[0, 3], [2, 1]]
+    """
+    edges = np.diff(np.concatenate([[0], inside.view(np.int8), [0]]))
+    starts = np.flatnonzero(edges == 1)
+    return starts, np.flatnonzero(edges == -1) - starts
+
+
+def window_starts(text: EncodedText, n: int) -> np.ndarray:
+    """Every position at which ``n`` units stand in a row, no border among them."""
+    if text.ids.size < n:
+        return np.zeros(0, dtype=np.int64)
+    inside = text.ids > 0
+    fits = inside[: inside.size - n + 1].copy()
+    for k in range(1, n):
+        fits &= inside[k : inside.size - n + 1 + k]
+    return np.flatnonzero(fits)
+
+
+def count(lines: Iterable[str], *, max_len: int = 4, units: str = "word") -> pd.Series:
+    """Counts of all n-grams of 1 .. ``max_len`` units, index the n-gram, shortest first.
+
+    >>> count(["abab", "abc"], max_len=2).to_dict()
+    {'a': 3, 'b': 3, 'c': 1, 'ab': 3, 'ba': 1, 'bc': 1}
+    """
+    text = encode(lines, units=units)
+    tables = [count_spans(text, window_starts(text, n), n) for n in range(1, max_len + 1)]
+    terms = [term for table in tables for term in text.spans(table.starts, table.lengths)]
+    counts = np.concatenate([table.counts for table in tables])
+    return pd.Series(counts, index=pd.Index(terms, dtype=object, name="term"), name="count")
+
+
+class Trie:
+    """A word list compiled for walking over text.
+
+    Parameters
+    ----------
+    terms : distinct, non-empty words; row ``i`` of every answer speaks of ``terms[i]``
+    """
+
+    def __init__(self, terms: Sequence[str]) -> None:
+        self.terms = list(terms)
+        lengths = np.array([len(term) for term in self.terms], dtype=np.int64)
+        codes = _as_codes("".join(self.terms))
+        seen = np.flatnonzero(np.bincount(codes, minlength=1))
+        self._unit_of = np.zeros(0x110000, dtype=np.int32)
+        self._unit_of[seen] = np.arange(1, seen.size + 1)
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        self.tables = _build_trie(self._unit_of[codes], offsets, seen.size + 1)
+
+    def units(self, text: str, *, borders: str = "") -> np.ndarray:
+        """Unit ids of ``text`` in this trie; 0 where no word has the character, and at ``borders``."""
+        ids = self._unit_of[_as_codes(text)]
+        if borders:
+            ids[np.isin(_as_codes(text), _as_codes(borders))] = 0
+        return ids
+
+    def occurrences(self, text: EncodedText) -> pd.DataFrame:
+        """``count`` (overlapping occurrences) and ``doc_freq`` (documents) of every term, index the term.
+
+        >>> Trie(["aa", "b"]).occurrences(encode(["aaab", "b"])).values.tolist()
+        [[2, 1], [2, 2]]
+        """
+        ids = self.units(text.text, borders="\n")
+        counts, documents = _occurrences(ids, text.line_starts, *self.tables, len(self.terms))
+        index = pd.Index(self.terms, dtype=object, name="term")
+        return pd.DataFrame({"count": counts, "doc_freq": documents}, index=index)
+
+
+@numba.njit(cache=True)
+def trie_step(node, unit, n_units, keys, children):
+    """The child of ``node`` along ``unit``, or -1."""
+    key = np.int64(node) * n_units + unit
+    mask = np.uint64(keys.size - 1)
+    slot = (np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
+    while keys[slot] != -1:
+        if keys[slot] == key:
+            return children[slot]
+        slot = (slot + np.uint64(1)) & mask
+    return -1
+
+
+@numba.njit(cache=True)
+def _build_trie(units, offsets, n_units):
+    """Hash table (node, unit) -> child, and the word that ends at each node (-1 where none does)."""
+    width = 16
+    while width < 2 * (units.size + 1):
+        width *= 2
+    keys = np.full(width, -1, np.int64)
+    children = np.zeros(width, np.int32)
+    word_at = np.full(units.size + 1, -1, np.int32)
+    size = 1
+    mask = np.uint64(width - 1)
+    for word in range(offsets.size - 1):
+        node = 0
+        for i in range(offsets[word], offsets[word + 1]):
+            child = trie_step(node, units[i], n_units, keys, children)
+            if child < 0:
+                child = size
+                size += 1
+                key = np.int64(node) * n_units + units[i]
+                slot = (np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
+                while keys[slot] != -1:
+                    slot = (slot + np.uint64(1)) & mask
+                keys[slot], children[slot] = key, child
+            node = child
+        word_at[node] = word
+    return n_units, keys, children, word_at[:size].copy()
+
+
+@numba.njit(cache=True)
+def _occurrences(units, line_starts, n_units, keys, children, word_at, n_words):
+    counts = np.zeros(n_words, np.int64)
+    documents = np.zeros(n_words, np.int64)
+    last = np.full(n_words, -1, np.int64)  # the document that a word was last seen in
+    document = 0
+    for i in range(units.size):
+        while document + 1 < line_starts.size and line_starts[document + 1] <= i:
+            document += 1
+        node = 0
+        j = i
+        while j < units.size and units[j] > 0:
+            node = trie_step(node, units[j], n_units, keys, children)
+            if node < 0:
+                break
+            j += 1
+            word = word_at[node]
+            if word >= 0:
+                counts[word] += 1
+                if last[word] != document:
+                    last[word] = document
+                    documents[word] += 1
+    return counts, documents
