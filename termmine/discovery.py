@@ -37,10 +37,10 @@ def _check_lengths(min_count: int, max_len: int) -> None:
 class PmiConfig:
     """Thresholds of the PMI chain; the source post uses ``min_proba=1e-6, min_pmi=.5`` and no other."""
 
-    min_count: int = 2  # occurrences of a word
+    min_count: int = 2  # occurrences of a word, once the chain has taken words apart
     min_proba: float = 1e-6  # share of all pairs, and of all pieces
     min_pmi: float = 0.5  # nats
-    max_len: int = 12  # characters; longer pieces are split further; 0 sets no limit
+    max_len: int = 12  # characters; longer pieces are taken apart; 0 sets no limit
 
     def __post_init__(self) -> None:
         _check_lengths(self.min_count, self.max_len)
@@ -152,12 +152,10 @@ def _pmi_words(text: ngrams.EncodedText, config: PmiConfig) -> dict[str, int]:
     glued[starts] = strong[pairs.which]
     pieces = ngrams.count_spans(text, *_pieces(text.ids > 0, glued))
     total = pieces.counts.sum()
-    with np.errstate(divide="ignore"):
-        kept = (np.log(pieces.counts) - np.log(total) > math.log(config.min_proba)) & (
-            pieces.counts >= config.min_count
-        )
+    kept = np.log(pieces.counts) - np.log(pieces.counts.sum()) > math.log(config.min_proba)
     terms = text.spans(pieces.starts[kept], pieces.lengths[kept])
-    return _dissolve(dict(zip(terms, pieces.counts[kept].tolist(), strict=True)), config.max_len)
+    words = _dissolve(dict(zip(terms, pieces.counts[kept].tolist(), strict=True)), config.max_len)
+    return {word: number for word, number in words.items() if number >= config.min_count}
 
 
 def _pieces(inside: np.ndarray, glued: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

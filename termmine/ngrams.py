@@ -11,7 +11,6 @@ import numba
 import numpy as np
 import pandas as pd
 
-HAN = "\u4e00-\u9fa5"
 _BREAK = ord("\n")
 
 
@@ -23,10 +22,12 @@ def _code_mask(ranges: Sequence[tuple[int, int]]) -> np.ndarray:
 
 
 _HAN_RANGE = (0x4E00, 0x9FA5)
+_ALNUM_RANGES = [(ord("0"), ord("9")), (ord("A"), ord("Z")), (ord("a"), ord("z"))]
 # Which characters are units; every other character is a border that no n-gram crosses.
 UNITS = {
     "han": _code_mask([_HAN_RANGE]),
-    "word": _code_mask([_HAN_RANGE, (ord("0"), ord("9")), (ord("A"), ord("Z")), (ord("a"), ord("z"))]),
+    "word": _code_mask([_HAN_RANGE, *_ALNUM_RANGES]),
+    "alnum": _code_mask(_ALNUM_RANGES),
     "any": ~_code_mask([(_BREAK, _BREAK)]),
 }
 
@@ -52,7 +53,8 @@ class EncodedText:
         return [text[s : s + n] for s, n in zip(starts.tolist(), lengths.tolist(), strict=True)]
 
 
-def _as_codes(text: str) -> np.ndarray:
+def as_codes(text: str) -> np.ndarray:
+    """Code points of ``text``, (len(text),) uint32."""
     return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
 
 
@@ -63,7 +65,7 @@ def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
     ----------
     lines : documents; read once
     units : ``"word"`` Han characters, half-width letters and digits; ``"han"`` Han characters only;
-        ``"any"`` everything but the line break
+        ``"alnum"`` half-width letters and digits only; ``"any"`` everything but the line break
 
     Raises
     ------
@@ -75,7 +77,7 @@ def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
     if isinstance(lines, str):
         raise TypeError("lines must be an iterable of documents, got one str; put it in a list: [text]")
     text = "\n".join(line.replace("\n", " ") for line in lines)
-    codes = _as_codes(text)
+    codes = as_codes(text)
     seen = np.flatnonzero(np.bincount(codes, minlength=1))
     seen = seen[UNITS[units][seen]]
     id_of = np.zeros(0x110000, dtype=np.int32)
@@ -221,7 +223,7 @@ class Trie:
     def __init__(self, terms: Sequence[str]) -> None:
         self.terms = list(terms)
         lengths = np.array([len(term) for term in self.terms], dtype=np.int64)
-        codes = _as_codes("".join(self.terms))
+        codes = as_codes("".join(self.terms))
         seen = np.flatnonzero(np.bincount(codes, minlength=1))
         self._unit_of = np.zeros(0x110000, dtype=np.int32)
         self._unit_of[seen] = np.arange(1, seen.size + 1)
@@ -230,9 +232,9 @@ class Trie:
 
     def units(self, text: str, *, borders: str = "") -> np.ndarray:
         """Unit ids of ``text`` in this trie; 0 where no word has the character, and at ``borders``."""
-        ids = self._unit_of[_as_codes(text)]
+        ids = self._unit_of[as_codes(text)]
         if borders:
-            ids[np.isin(_as_codes(text), _as_codes(borders))] = 0
+            ids[np.isin(as_codes(text), as_codes(borders))] = 0
         return ids
 
     def occurrences(self, text: EncodedText) -> pd.DataFrame:

@@ -1,0 +1,154 @@
+"""What else belongs here?
+
+Breadth-first expansion from seed words over the vectors, with a threshold that tightens hop by hop
+(kexue.fm/archives/6540).
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from termmine.embedding import Vectors
+from termmine.errors import InputError, MissingSeedError
+
+_BATCH = 256  # query vectors a matrix product
+_SLACK = 1e-4  # what float32 products may be off; the survivors are computed again in float64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpansionConfig:
+    """Settings of the transitive search; the defaults are the source post's."""
+
+    min_sim: float = 0.6  # cosine, at the seeds
+    max_sim: float = 1.0  # cosine, the limit of the threshold far from the seeds
+    tightening: float = 0.35  # a in θ(d), per hop
+    neighbours: int = 200  # nearest words looked at from each word, itself included
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.min_sim <= self.max_sim <= 1:
+            raise InputError(
+                f"min_sim and max_sim must hold -1 <= min_sim <= max_sim <= 1, got {self.min_sim} and {self.max_sim}"
+            )
+        if self.tightening < 0:
+            raise InputError(f"tightening must be 0 or more, got {self.tightening!r}")
+        if self.neighbours < 1:
+            raise InputError(f"neighbours must be 1 or more, got {self.neighbours!r}")
+
+
+def threshold(depth: int, config: ExpansionConfig | None = None) -> float:
+    """The similarity that a neighbour of a word at hop ``depth`` must reach.
+
+    θ(d) = min_sim + (max_sim − min_sim)(1 − e^(−a·d))
+
+    >>> [round(threshold(d), 4) for d in range(3)]                    # .6; .6 + .4·(1 − e^−.35); …
+    [0.6, 0.7181, 0.8014]
+    """
+    config = config or ExpansionConfig()
+    return config.min_sim + (config.max_sim - config.min_sim) * (1 - math.exp(-config.tightening * depth))
+
+
+def expand_seeds(
+    vectors: Vectors,
+    seeds: Sequence[str],
+    config: ExpansionConfig | None = None,
+    *,
+    centre: Sequence[str] = (),
+    negative: Sequence[str] = (),
+    accept: Callable[[str], bool] = lambda term: True,
+    on_hop: Callable[[int, int], object] | None = None,
+) -> pd.DataFrame:
+    """Collect the words that can be reached from the seeds.
+
+    From a word at hop d the ``neighbours`` nearest words to v[w] + mean(centre) − mean(negative) are looked at;
+    one is taken, at hop d + 1, if its similarity is at least θ(d), it is new, and ``accept`` lets it pass.
+
+    Parameters
+    ----------
+    vectors : the embedding
+    seeds : hop 0; those without a vector are left out (``vectors.split`` names them)
+    centre, negative : words whose mean vectors pull the search and push it away
+    accept : the rules, as a test of one term
+    on_hop : called with the hop and the number of words on it
+
+    Returns
+    -------
+    frame : ``term, hop, parent`` ("" for a seed), ``similarity`` (cosine to the parent's query vector, 1 for a
+        seed); in order of discovery
+
+    Raises
+    ------
+    MissingSeedError : no seed has a vector
+    InputError : centre or negative words are given and none has a vector
+    """
+    config = config or ExpansionConfig()
+    known, missing = vectors.split(dict.fromkeys(seeds))
+    if not known:
+        raise MissingSeedError(missing, len(missing))
+    shift = _mean_vector(vectors, centre, "centre") - _mean_vector(vectors, negative, "negative")
+    search = _Search(vectors, shift, config.neighbours)
+    level = [vectors.row_of[seed] for seed in known]
+    taken = dict.fromkeys(level, True)
+    rows = [(seed, 0, "", 1.0) for seed in known]
+    hop = 0
+    while level:
+        if on_hop is not None:
+            on_hop(hop, len(level))
+        following = []
+        for parent, row, similarity in search.neighbours(level, threshold(hop, config)):
+            if row not in taken:
+                taken[row] = accept(vectors.terms[row])
+                if taken[row]:
+                    following.append(row)
+                    rows.append((vectors.terms[row], hop + 1, vectors.terms[parent], similarity))
+        level = following
+        hop += 1
+    frame = pd.DataFrame(rows, columns=["term", "hop", "parent", "similarity"])
+    return frame.astype({"term": object, "parent": object})
+
+
+def _mean_vector(vectors: Vectors, words: Sequence[str], name: str) -> np.ndarray:
+    if not words:
+        return np.zeros(vectors.matrix.shape[1])
+    known, missing = vectors.split(words)
+    if not known:
+        raise InputError(f"none of the {name} words has a vector: {', '.join(missing[:5])}; give other words")
+    return vectors.matrix[[vectors.row_of[word] for word in known]].astype(np.float64).mean(axis=0)
+
+
+class _Search:
+    """Nearest words to many query vectors at once; the answer does not depend on how products are split."""
+
+    def __init__(self, vectors: Vectors, shift: np.ndarray, topn: int) -> None:
+        self.units = vectors.units()
+        self.rough = self.units.astype(np.float32)
+        self.matrix = vectors.matrix
+        self.shift = shift
+        self.topn = topn
+
+    def neighbours(self, level: Sequence[int], least: float) -> Iterable[tuple[int, int, float]]:
+        """(query row, neighbour row, similarity >= ``least``), nearest first within each query, in query order."""
+        for begin in range(0, len(level), _BATCH):
+            rows = np.array(level[begin : begin + _BATCH])
+            queries = self.matrix[rows].astype(np.float64) + self.shift
+            queries /= np.maximum(np.sqrt(np.einsum("ij,ij->i", queries, queries))[:, None], 1e-12)
+            near = queries.astype(np.float32) @ self.rough.T >= np.float32(least - _SLACK)
+            query, found = np.nonzero(near)
+            similarity = self._exact(queries, query, found)
+            # sorted, so that a query's rank of each neighbour is its distance from the query's first line
+            order = np.lexsort((found, -similarity, query))
+            query, found, similarity = query[order], found[order], similarity[order]
+            rank = np.arange(query.size) - np.searchsorted(query, query)
+            kept = (rank < self.topn) & (similarity >= least)
+            yield from zip(
+                rows[query[kept]].tolist(), found[kept].tolist(), similarity[kept].tolist(), strict=True
+            )
+
+    def _exact(self, queries: np.ndarray, query: np.ndarray, found: np.ndarray) -> np.ndarray:
+        parts = [
+            np.einsum("ij,ij->i", queries[query[i : i + 65536]], self.units[found[i : i + 65536]])
+            for i in range(0, query.size, 65536)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0)
