@@ -66,7 +66,43 @@ class CohesionConfig:
         _check(all(value > 0 for value in thresholds), "min_cohesion", "positive", thresholds)
 
 
-CONFIGS = {"pmi": PmiConfig, "cohesion": CohesionConfig}
+def make_config(
+    method: str = "pmi",
+    *,
+    min_count: int = 0,
+    min_proba: float = 1e-6,
+    min_pmi: float = 0.5,
+    min_cohesion: Mapping[int | str, float] | None = None,
+    max_len: int = 12,
+    back_check: bool = True,
+) -> PmiConfig | CohesionConfig:
+    """A method's config from the plain parameters of a notebook or command line.
+
+    Parameters
+    ----------
+    method : ``"pmi"`` or ``"cohesion"``; the other method's parameters are not used
+    min_count : occurrences; 0 takes the method's default (pmi 2, cohesion 25)
+    min_proba, min_pmi : of ``PmiConfig``
+    min_cohesion, back_check : of ``CohesionConfig``; lengths may be strings, as JSON has them
+    max_len : characters
+
+    Raises
+    ------
+    InputError : no such method, or a value out of its range
+
+    >>> make_config("cohesion").min_count
+    25
+    """
+    _check(min_count >= 0, "min_count", "1 or more, or 0 for the method's default", min_count)
+    chosen = {"max_len": max_len} | ({"min_count": min_count} if min_count else {})
+    if method == "pmi":
+        return PmiConfig(min_proba=min_proba, min_pmi=min_pmi, **chosen)
+    _check(method == "cohesion", "method", "pmi or cohesion", method)
+    if min_cohesion:
+        lengths = list(map(str, min_cohesion))
+        _check(all(map(str.isdecimal, lengths)), "min_cohesion", "a table of lengths in characters", lengths)
+        chosen["min_cohesion"] = {int(length): ratio for length, ratio in min_cohesion.items()}
+    return CohesionConfig(back_check=back_check, **chosen)
 
 
 def discover(lines: Iterable[str], config: PmiConfig | CohesionConfig | None = None) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 import pandas as pd
 
@@ -90,19 +91,22 @@ def expand_seeds(
     shift = _mean_vector(vectors, centre, "centre") - _mean_vector(vectors, negative, "negative")
     search = _Search(vectors, shift, config.neighbours)
     level = [vectors.row_of[seed] for seed in known]
-    taken = dict.fromkeys(level, True)
+    seen = np.zeros(len(vectors.terms), dtype=bool)
+    seen[level] = True
     rows = [(seed, 0, "", 1.0) for seed in known]
     hop = 0
     while level:
         if on_hop is not None:
             on_hop(hop, len(level))
         following = []
-        for parent, row, similarity in search.neighbours(level, threshold(hop, config)):
-            if row not in taken:
-                taken[row] = accept(vectors.terms[row])
-                if taken[row]:
-                    following.append(row)
-                    rows.append((vectors.terms[row], hop + 1, vectors.terms[parent], similarity))
+        for parents, found, similarities in search.neighbours(level, threshold(hop, config)):
+            _, first = np.unique(found, return_index=True)
+            for i in np.sort(first[~seen[found[first]]]).tolist():
+                seen[found[i]] = True
+                term = vectors.terms[found[i]]
+                if accept(term):
+                    following.append(found[i])
+                    rows.append((term, hop + 1, vectors.terms[parents[i]], similarities[i]))
         level = following
         hop += 1
     frame = pd.DataFrame(rows, columns=["term", "hop", "parent", "similarity"])
@@ -128,27 +132,37 @@ class _Search:
         self.shift = shift
         self.topn = topn
 
-    def neighbours(self, level: Sequence[int], least: float) -> Iterable[tuple[int, int, float]]:
-        """(query row, neighbour row, similarity >= ``least``), nearest first within each query, in query order."""
+    def neighbours(self, level: Sequence[int], least: float) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+        """Batches of (query row, neighbour row, similarity >= ``least``): queries in order, nearest first in each."""
         for begin in range(0, len(level), _BATCH):
             rows = np.array(level[begin : begin + _BATCH])
             queries = self.matrix[rows].astype(np.float64) + self.shift
             queries /= np.maximum(np.sqrt(np.einsum("ij,ij->i", queries, queries))[:, None], 1e-12)
-            near = queries.astype(np.float32) @ self.rough.T >= np.float32(least - _SLACK)
-            query, found = np.nonzero(near)
-            similarity = self._exact(queries, query, found)
-            # sorted, so that a query's rank of each neighbour is its distance from the query's first line
+            query, found = np.nonzero(self._is_near(queries, least))
+            similarity = _dots(queries, self.units, query, found)
             order = np.lexsort((found, -similarity, query))
             query, found, similarity = query[order], found[order], similarity[order]
-            rank = np.arange(query.size) - np.searchsorted(query, query)
+            rank = np.arange(query.size) - np.searchsorted(query, query)  # within the query
             kept = (rank < self.topn) & (similarity >= least)
-            yield from zip(
-                rows[query[kept]].tolist(), found[kept].tolist(), similarity[kept].tolist(), strict=True
-            )
+            yield rows[query[kept]], found[kept], similarity[kept]
 
-    def _exact(self, queries: np.ndarray, query: np.ndarray, found: np.ndarray) -> np.ndarray:
-        parts = [
-            np.einsum("ij,ij->i", queries[query[i : i + 65536]], self.units[found[i : i + 65536]])
-            for i in range(0, query.size, 65536)
-        ]
-        return np.concatenate(parts) if parts else np.zeros(0)
+    def _is_near(self, queries: np.ndarray, least: float) -> np.ndarray:
+        """A superset of the answer, from float32 products."""
+        rough = queries.astype(np.float32) @ self.rough.T
+        near = rough >= np.float32(least - _SLACK)
+        for i in np.flatnonzero(near.sum(axis=1) > self.topn):
+            near[i] &= rough[i] >= np.partition(rough[i], -self.topn)[-self.topn] - np.float32(_SLACK)
+        return near
+
+
+@numba.njit(cache=True)
+def _dots(queries, units, query, found):
+    """The products of row pairs, summed in one fixed order."""
+    dots = np.empty(query.size)
+    for i in range(query.size):
+        a, b = queries[query[i]], units[found[i]]
+        value = 0.0
+        for k in range(a.size):
+            value += a[k] * b[k]
+        dots[i] = value
+    return dots

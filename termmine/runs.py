@@ -1,0 +1,371 @@
+"""Run it again, otherwise.
+
+Executes the five notebooks with papermill into a run's folder, with every input and parameter checked before
+anything is written.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+import os
+import platform
+import shlex
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psutil
+
+from termmine import corpus, datasets, discovery, embedding, expansion, export, ngrams, rules
+from termmine.errors import InputError, NotebookError, UnknownParameterError
+
+NOTEBOOKS = {
+    "discovery": "01_discovery",
+    "contrast": "02_contrast",
+    "embedding": "03_embedding",
+    "expansion": "04_expansion",
+    "evaluation": "05_evaluation",
+}
+PRESETS = ("classic",)
+# Filled in from the inputs, not with -p.
+_PATHS = ("domain", "background", "reference", "seeds", "rules", "out_dir")
+# What a notebook leaves besides its own files; taken away before a run, so that a failed one cannot look complete.
+_RESULTS = ("index.html", "terms.csv", "metrics.json", "losses.csv")
+_VERSIONS = ("termmine", "numpy", "pandas", "numba", "scipy", "gensim", "papermill", "pyarrow")
+
+Parameters = Mapping[str, Mapping[str, object]]  # stage -> name -> value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One run: what to read, where to write, and the settings that differ from the preset.
+
+    ``reference`` and ``seeds`` may be missing; ``rules`` is a path. ``command`` is what repeats the run.
+    """
+
+    name: str
+    domain: tuple[Path, ...]
+    background: tuple[Path, ...]
+    out: Path
+    reference: Path | None = None
+    seeds: Path | None = None
+    rules: Path = field(default_factory=lambda: datasets.rules_path("general"))
+    preset: str = "classic"
+    parameters: Parameters = field(default_factory=dict)
+    command: str = ""
+
+    def inputs(self) -> dict[str, tuple[Path, ...]]:
+        """The input files by role."""
+        optional = {"reference": self.reference, "seeds": self.seeds, "rules": self.rules}
+        files = {"domain": self.domain, "background": self.background}
+        return files | {role: (path,) for role, path in optional.items() if path is not None}
+
+
+def notebook_path(stage: str) -> Path:
+    """The committed notebook of a stage."""
+    return datasets.shipped(f"notebooks/{NOTEBOOKS[stage]}.ipynb")
+
+
+def declared_parameters(stage: str) -> dict[str, object]:
+    """The parameters of a stage's notebook and their defaults."""
+    import papermill
+
+    declared = papermill.inspect_notebook(str(notebook_path(stage)))
+    return {name: _literal(entry["default"]) for name, entry in declared.items()}
+
+
+def _literal(source: str) -> object:
+    import ast
+
+    return ast.literal_eval(source)
+
+
+def read_preset(name: str) -> dict[str, dict[str, object]]:
+    """A preset's parameters, stage → name → value.
+
+    Raises
+    ------
+    InputError : there is no such preset
+    """
+    if name not in PRESETS:
+        raise InputError(f"there is no preset {name!r}; there is: {', '.join(PRESETS)}")
+    return json.loads(datasets.shipped(f"data/presets/{name}.json").read_text(encoding="utf-8"))
+
+
+def check_parameters(parameters: Parameters) -> None:
+    """Refuse what papermill would only warn about, and values that the stage would refuse later.
+
+    Raises
+    ------
+    UnknownParameterError : a stage or a parameter that does not exist
+    InputError : a value of the wrong type or out of its range
+    """
+    for stage, values in parameters.items():
+        if stage not in NOTEBOOKS:
+            raise UnknownParameterError(f"there is no stage {stage!r}; the stages are: {', '.join(NOTEBOOKS)}")
+        defaults = {name: value for name, value in declared_parameters(stage).items() if name not in _PATHS}
+        for name, value in values.items():
+            if name not in defaults:
+                raise UnknownParameterError(f"{stage} has no parameter {name!r}; it has: {', '.join(defaults)}")
+            _check_type(f"{stage}.{name}", value, defaults[name])
+        _check_ranges(stage, defaults | values)
+
+
+def _check_type(name: str, value: object, default: object) -> None:
+    wanted = type(default)
+    if wanted is float and type(value) is int:
+        return
+    if type(value) is not wanted:
+        raise InputError(f"{name} must be of type {wanted.__name__}, got {value!r}")
+    if wanted is list and not all(isinstance(item, str) for item in value):
+        raise InputError(f"{name} must be a list of words, got {value!r}")
+
+
+def _check_ranges(stage: str, values: Mapping[str, object]) -> None:
+    """Build the stage's config as its notebook will."""
+
+    def chosen(*names: str) -> dict[str, object]:
+        return {name: values[name] for name in names}
+
+    try:
+        if stage == "discovery":
+            discovery.make_config(**values)
+        elif stage == "embedding":
+            embedding.EmbeddingConfig(**values)
+        elif stage == "expansion":
+            expansion.ExpansionConfig(**chosen("min_sim", "max_sim", "tightening", "neighbours"))
+        for name in ("min_len", "topn", "n_seeds", "min_term_len", "max_terms", "min_reference_count"):
+            if values.get(name, 1) < 1:
+                raise InputError(f"{name} must be 1 or more, got {values[name]!r}")
+    except InputError as error:
+        raise InputError(f"{stage}.{error}") from None
+    except TypeError as error:  # e.g. a threshold table of strings
+        raise InputError(f"{stage}: a value has the wrong type: {error}") from None
+
+
+def merge(*layers: Parameters) -> dict[str, dict[str, object]]:
+    """Parameters by stage, later layers over earlier ones, every stage present."""
+    return {stage: {k: v for layer in layers for k, v in layer.get(stage, {}).items()} for stage in NOTEBOOKS}
+
+
+def check_inputs(job: Job) -> None:
+    """Read every input once and say in one line what cannot be used.
+
+    Raises
+    ------
+    InputError : a file that is missing, empty, not UTF-8 or without Chinese, a reference or seed list of which
+        nothing occurs in the domain, rules that cannot be read, or an output folder that holds something else
+    """
+    rules.read_rules(job.rules)
+    texts = {role: _read_text(role, getattr(job, role)) for role in ("domain", "background")}
+    least = merge(read_preset(job.preset), job.parameters)["evaluation"]["min_reference_count"]
+    if job.seeds is not None:
+        _check_occurs("seed", job.seeds, texts["domain"], 1, "")
+    if job.reference is not None:
+        _check_occurs("reference", job.reference, texts["domain"], least, "-p evaluation.min_reference_count=1 or ")
+    _check_out(job.out)
+
+
+def _read_text(role: str, paths: tuple[Path, ...]) -> ngrams.EncodedText:
+    text = ngrams.encode(corpus.read_lines(paths), units="han")
+    if not text.ids.any():
+        names = ", ".join(str(path) for path in paths)
+        raise InputError(f"the {role} ({names}) holds no Chinese character; give Chinese text in UTF-8")
+    return text
+
+
+def _check_occurs(kind: str, path: Path, domain: ngrams.EncodedText, least: int, way_out: str) -> None:
+    terms = corpus.read_terms(path)
+    most = int(ngrams.Trie(terms).occurrences(domain)["count"].max())
+    if most < least:
+        times = "once" if least == 1 else f"{least} times"
+        raise InputError(
+            f"none of the {len(terms)} {kind} terms in {path} occurs {times} in the domain "
+            f"(the most frequent one: {most}); give {way_out}terms of this field"
+        )
+
+
+def _check_out(out: Path) -> None:
+    if out.exists() and not out.is_dir():
+        raise InputError(f"--out must be a folder, {out} is a file; give another name")
+    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").exists():
+        raise InputError(f"--out {out} holds other files than a run's; give a new or empty folder")
+    parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"--out {out} cannot be written: no permission in {parent}; give another folder")
+
+
+def run(job: Job, *, on_stage: Callable[[str, float | None], object] | None = None, progress: bool = False) -> Path:
+    """Execute the five notebooks into ``job.out`` and write the index page.
+
+    Parameters
+    ----------
+    job : what to run
+    on_stage : called with a notebook's name and ``None`` when it starts, its seconds when it is done
+    progress : papermill's bar over the cells
+
+    Raises
+    ------
+    InputError : before anything is written
+    NotebookError : a notebook stopped; its half-executed copy stays in the folder
+    """
+    check_parameters(job.parameters)
+    check_inputs(job)
+    parameters = merge(read_preset(job.preset), job.parameters)
+    job.out.mkdir(parents=True, exist_ok=True)
+    manifest = _new_manifest(job, parameters)
+    export.write_json(manifest, job.out / "manifest.json")
+    for name in (*_RESULTS, *(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".ipynb", ".html"))):
+        (job.out / name).unlink(missing_ok=True)
+    for stage, name in NOTEBOOKS.items():
+        if on_stage is not None:
+            on_stage(name, None)
+        begin = time.perf_counter()
+        memory = _PeakMemory()
+        try:
+            with memory:
+                _execute(job, stage, parameters[stage], progress)
+        except NotebookError:
+            export.write_json(manifest | {"status": f"failed in {name}"}, job.out / "manifest.json")
+            raise
+        seconds = round(time.perf_counter() - begin, 2)
+        manifest["stages"][stage] = {"seconds": seconds, "peak_memory_mb": memory.peak_mb, "computed": True}
+        if on_stage is not None:
+            on_stage(name, seconds)
+    export.write_text(export.index_page(job.out, manifest), job.out / "index.html")
+    export.write_json(manifest | {"status": "done"}, job.out / "manifest.json")
+    return job.out / "index.html"
+
+
+def _from(folder: Path, path: Path) -> str:
+    """``path`` as seen from ``folder``, so that a run's folder names no more of the disk than it has to."""
+    try:
+        return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+    except ValueError:  # another drive
+        return path.absolute().as_posix()
+
+
+def _path_parameters(job: Job) -> dict[str, object]:
+    def paths(files: Iterable[Path]) -> list[str] | str:
+        names = [_from(job.out, path) for path in files]
+        return names[0] if len(names) == 1 else names
+
+    return {
+        "domain": paths(job.domain),
+        "background": paths(job.background),
+        "reference": _from(job.out, job.reference) if job.reference else "",
+        "seeds": _from(job.out, job.seeds) if job.seeds else "",
+        "rules": _from(job.out, job.rules),
+        "out_dir": ".",
+    }
+
+
+def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: bool) -> None:
+    import nbformat
+    import papermill
+
+    target = job.out / f"{NOTEBOOKS[stage]}.ipynb"
+    declared = declared_parameters(stage)
+    values = {k: v for k, v in (_path_parameters(job) | parameters).items() if k in declared}
+    # a kernelspec named python3 in the user's folder may belong to another Python: look into this one's first
+    here = str(Path(sys.prefix) / "share" / "jupyter")
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("JUPYTER_PATH", "")]))
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+    try:
+        papermill.execute_notebook(
+            str(notebook_path(stage)),
+            str(target),
+            parameters=values,
+            kernel_name="python3",
+            cwd=str(job.out),
+            progress_bar={"desc": target.stem, "leave": False} if progress else False,
+        )
+    except papermill.PapermillExecutionError as error:
+        cells = nbformat.read(target, as_version=4).cells
+        cell = next((c.id for c in cells if c.metadata.get("papermill", {}).get("exception")), f"[{error.exec_count}]")
+        raise NotebookError(f"{target.name} stopped at cell {cell}: {error.ename}: {error.evalue} (see {target})") from None
+    _write_html(target)
+
+
+def _write_html(notebook: Path) -> None:
+    """The executed notebook as a page that asks no server for anything."""
+    from nbconvert import HTMLExporter
+
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", jupyter_widgets_base_url="")
+    # a progress bar's widget needs a server's script; its last state as text does not
+    exporter.display_data_priority = [kind for kind in exporter.display_data_priority if "widget" not in kind]
+    html, _ = exporter.from_filename(str(notebook))
+    export.write_text(html, notebook.with_suffix(".html"))
+
+
+class _PeakMemory:
+    """The largest resident size of the kernel process, sampled ten times a second."""
+
+    def __init__(self) -> None:
+        self.peak_mb = 0.0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "_PeakMemory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.1):
+            for child in psutil.Process().children(recursive=True):
+                try:
+                    self.peak_mb = max(self.peak_mb, round(child.memory_info().rss / 1e6, 1))
+                except psutil.Error:  # it ended meanwhile
+                    continue
+
+
+def _new_manifest(job: Job, parameters: Parameters) -> dict:
+    files = {role: paths for role, paths in job.inputs().items()}
+    return {
+        "name": job.name,
+        "status": "running",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": job.command,
+        "preset": job.preset,
+        "parameters": {stage: dict(values) for stage, values in parameters.items()},
+        "inputs": {
+            role if len(paths) == 1 else f"{role} {number}": {"path": _from(job.out, path), "sha256": _sha256(path)}
+            for role, paths in files.items()
+            for number, path in enumerate(paths, 1)
+        },
+        "versions": {"python": platform.python_version()}
+        | {name: importlib.metadata.version(name) for name in _VERSIONS},
+        "git_commit": _git_commit(),
+        "stages": {},
+    }
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _git_commit() -> str:
+    """The checkout's commit, "" outside of one."""
+    root = datasets.shipped("")
+    if not (root / ".git").exists():
+        return ""
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except OSError:  # no git
+        return ""
+
+
+def shell_command(arguments: Iterable[str]) -> str:
+    """The command line that repeats a run."""
+    return shlex.join(["termmine", *arguments])
