@@ -83,7 +83,7 @@ def run_command(
     there = corpus.find_files(background) if background else []
     name = "own" if domain else name or "law"
     if domain:
-        files = datasets.Files(domain=here[0], background=there[0] if there else _news(), reference=None, seeds=None, rules=None)
+        files = datasets.Files(domain=here[0], background=there[0] if there else _news())
     else:
         if not datasets.is_here(name):
             _say(f"fetching {name}; into {datasets.home() / 'data'}")
@@ -173,7 +173,8 @@ def discover_command(paths: Sequence[str], output: str, method: str, parameters:
       termmine discover my/*.txt -o words.csv
       termmine discover a.txt -o - --method cohesion -p min_count=10
     """
-    settings = {name.removeprefix("discovery."): value for name, value in map(_assignment, parameters)} | {"method": method}
+    settings = {name.removeprefix("discovery."): value for name, value in map(_assignment, parameters)}
+    settings["method"] = method
     runs.check_parameters({"discovery": settings})
     if output != "-" and Path(output).suffix not in (".csv", ".parquet"):
         raise InputError(f"-o must end with .csv or .parquet, or be -, got {output}")

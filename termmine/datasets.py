@@ -94,9 +94,9 @@ class Files:
 
     domain: Path
     background: Path
-    reference: Path | None
-    seeds: Path | None
-    rules: Path | None
+    reference: Path | None = None
+    seeds: Path | None = None
+    rules: Path | None = None
 
 
 # --- what is in the packages ------------------------------------------------------------------------------

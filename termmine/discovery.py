@@ -162,8 +162,8 @@ def _score_pairs(
     starts = ngrams.window_starts(text, 2)
     pairs = ngrams.count_spans(text, starts, 2)
     with np.errstate(divide="ignore"):
-        log_p = np.log(pairs.counts) - np.log(starts.size)
-        log_c = np.log(characters) - np.log(inside.size)
+        log_p = np.log(pairs.counts) - np.log(max(starts.size, 1))
+        log_c = np.log(characters) - np.log(max(inside.size, 1))
     bond = log_p - log_c[text.ids[pairs.starts]] - log_c[text.ids[pairs.starts + 1]]
     strong = (log_p > math.log(config.min_proba)) & (bond > config.min_pmi) & (pairs.counts >= config.min_count)
     return pairs, bond, strong, starts
@@ -187,11 +187,11 @@ def _pmi_words(text: ngrams.EncodedText, config: PmiConfig) -> dict[str, int]:
     glued = np.zeros(text.ids.size, dtype=bool)  # glued[i]: no cut between i and i + 1
     glued[starts] = strong[pairs.which]
     pieces = ngrams.count_spans(text, *_pieces(text.ids > 0, glued))
-    total = pieces.counts.sum()
-    kept = np.log(pieces.counts) - np.log(pieces.counts.sum()) > math.log(config.min_proba)
+    kept = np.log(pieces.counts) - np.log(max(pieces.counts.sum(), 1)) > math.log(config.min_proba)
     terms = text.spans(pieces.starts[kept], pieces.lengths[kept])
     words = _dissolve(dict(zip(terms, pieces.counts[kept].tolist(), strict=True)), config.max_len)
-    return {word: number for word, number in words.items() if number >= config.min_count}
+    longest = config.max_len or max(map(len, words), default=0)  # a run of digits is past taking apart
+    return {word: number for word, number in words.items() if number >= config.min_count and len(word) <= longest}
 
 
 def _pieces(inside: np.ndarray, glued: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

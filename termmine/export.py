@@ -74,9 +74,9 @@ def read_frame(path: str | os.PathLike) -> pd.DataFrame:
         raise InputError(f"there is no {path}; run the notebooks before this one, in order, into the same out_dir")
     if path.suffix == ".parquet":
         return pd.read_parquet(path)
-    texts = {name: str for name in ("term", "parent", "rejected_by")}
-    numbers = dict.fromkeys(("similarity", "score"), [""])
-    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=numbers, encoding="utf-8-sig")
+    texts = dict.fromkeys(("term", "parent", "rejected_by"), str)
+    missing = {"similarity": [""]}
+    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing, encoding="utf-8-sig")
 
 
 def update_metrics(run: str | os.PathLike, stage: str, metrics: Mapping[str, float]) -> None:
@@ -147,8 +147,8 @@ def index_page(run: str | os.PathLike, manifest: Mapping, *, topn: int = 1000) -
     )
 
 
-def _figures(run: Path) -> Iterator[tuple[str, str, str]]:
-    """(notebook, sentence under the figure, PNG as base64) of every cell whose id begins with ``fig-``."""
+def _figures(run: Path) -> Iterator[tuple[str, str, str, int]]:
+    """(notebook, sentence under the figure, PNG as base64, width in px) of every cell whose id begins with ``fig-``."""
     import nbformat
 
     for path in sorted(run.glob("0*.ipynb")):
@@ -159,4 +159,5 @@ def _figures(run: Path) -> Iterator[tuple[str, str, str]]:
             caption = following.source if following is not None and following.id == f"see-{cell.id[4:]}" else ""
             for output in cell.outputs:
                 if "image/png" in output.get("data", {}):
-                    yield path.stem, caption.replace("**", ""), "".join(output.data["image/png"].split())
+                    width = output.metadata.get("image/png", {}).get("width", 640)
+                    yield path.stem, caption.replace("**", ""), "".join(output.data["image/png"].split()), width

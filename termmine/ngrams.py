@@ -120,7 +120,7 @@ def _hash(ids, start, length):
 
 @numba.njit(cache=True)
 def _same(ids, a, b, length):
-    for k in range(length):
+    for k in range(length):  # noqa: SIM110 (numba compiles no generator)
         if ids[a + k] != ids[b + k]:
             return False
     return True
@@ -250,7 +250,7 @@ class Trie:
 
 
 @numba.njit(cache=True)
-def trie_step(node, unit, n_units, keys, children):
+def trie_step(node: int, unit: int, n_units: int, keys: np.ndarray, children: np.ndarray) -> int:
     """The child of ``node`` along ``unit``, or -1."""
     key = np.int64(node) * n_units + unit
     mask = np.uint64(keys.size - 1)

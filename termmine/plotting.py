@@ -40,10 +40,12 @@ def plot_strength(
     for is_strong, colour, name in ((False, "0.65", "weak: cut"), (True, "tab:blue", "strong: glued")):
         side = ngrams[ngrams["is_strong"] == is_strong]
         ax.scatter(side["count"], side[y], s=5, alpha=0.5, color=colour, linewidths=0, label=f"{name} ({len(side):,})")
-        _annotate(ax, side.nlargest(label_top, "count"), "count", y)
     if threshold is not None:
         ax.axhline(threshold, color="tab:red", linewidth=1, label=f"threshold {threshold:g}")
     ax.set(xlabel=LABELS["count"], ylabel=LABELS[y], xscale="log", yscale="log" if y == "cohesion" else "linear")
+    for is_strong in (False, True):
+        side = ngrams[ngrams["is_strong"] == is_strong]
+        _annotate(ax, side.nlargest(200, "count"), "count", y, label_top)
     ax.legend(markerscale=3, loc="upper right", fontsize=8)
     return ax
 
@@ -55,10 +57,8 @@ def plot_contrast(
     ax = plt.gca() if ax is None else ax
     dots = ax.scatter(terms[x], terms[y], c=terms["score"], s=6, cmap="viridis", linewidths=0)
     plt.colorbar(dots, ax=ax, label=LABELS["score"])
-    _annotate(ax, terms.nlargest(label_top, "score"), x, y)
-    ax.set_xscale("symlog")
-    ax.set_yscale("log")
-    ax.set(xlabel=LABELS[x], ylabel=LABELS[y])
+    ax.set(xlabel=LABELS[x], ylabel=LABELS[y], xscale="symlog", yscale="log")
+    _annotate(ax, terms.nlargest(2000, "score"), x, y, label_top)
     return ax
 
 
@@ -115,6 +115,14 @@ def plot_stages(stages: pd.Series, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def _annotate(ax: Axes, rows: pd.DataFrame, x: str, y: str) -> None:
+def _annotate(ax: Axes, rows: pd.DataFrame, x: str, y: str, most: int) -> None:
+    """Label the first ``most`` rows that have room; call it when the axes' scales are set."""
+    ax.autoscale_view()
+    taken = np.empty((0, 2))
     for row in rows.to_dict("records"):
-        ax.annotate(row["term"], (row[x], row[y]), fontsize=8, xytext=(3, 2), textcoords="offset points")
+        here = ax.transData.transform((row[x], row[y])) * 72 / ax.figure.dpi  # points
+        width = 9.0 * len(row["term"])
+        if len(taken) == most or (np.abs(taken - here) < (max(width, 40.0), 10.0)).all(axis=1).any():
+            continue
+        taken = np.vstack([taken, here])
+        ax.annotate(row["term"], (row[x], row[y]), fontsize=9, xytext=(3, 2), textcoords="offset points")

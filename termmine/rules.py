@@ -65,9 +65,7 @@ _MAKERS: dict[str, tuple[type, Callable]] = {
     ),
     "two_characters_not_starting_with": (
         str,
-        lambda firsts: _when(
-            "two_characters_not_starting_with", lambda term: len(term) == 2 and term[0] in firsts
-        ),
+        lambda firsts: _when("two_characters_not_starting_with", lambda term: len(term) == 2 and term[0] in firsts),
     ),
     "not_only_characters_of": (
         str,

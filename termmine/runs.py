@@ -300,7 +300,8 @@ def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: b
     except papermill.PapermillExecutionError as error:
         cells = nbformat.read(target, as_version=4).cells
         cell = next((c.id for c in cells if c.metadata.get("papermill", {}).get("exception")), f"[{error.exec_count}]")
-        raise NotebookError(f"{target.name} stopped at cell {cell}: {error.ename}: {error.evalue} (see {target})") from None
+        what = f"{error.ename}: {error.evalue}"
+        raise NotebookError(f"{target.name} stopped at cell {cell}: {what} (see {target})") from None
     _write_html(target)
 
 
@@ -350,7 +351,6 @@ class _PeakMemory:
 
 
 def _new_manifest(job: Job, parameters: Parameters) -> dict:
-    files = {role: paths for role, paths in job.inputs().items()}
     return {
         "name": job.name,
         "status": "running",
@@ -360,7 +360,7 @@ def _new_manifest(job: Job, parameters: Parameters) -> dict:
         "parameters": {stage: dict(values) for stage, values in parameters.items()},
         "inputs": {
             role if len(paths) == 1 else f"{role} {number}": {"path": _from(job.out, path), "sha256": _sha256(path)}
-            for role, paths in files.items()
+            for role, paths in job.inputs().items()
             for number, path in enumerate(paths, 1)
         },
         "versions": {"python": platform.python_version()}

@@ -6,6 +6,7 @@ kexue.fm/archives/5597), compiled.
 
 import math
 from collections.abc import Iterable, Iterator
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -56,8 +57,8 @@ class Segmenter:
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of one text; joined, they are the text again."""
-        starts = self.starts(text).tolist()
-        return [text[a:b] for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
+        borders = [*self.starts(text).tolist(), len(text)]
+        return [text[a:b] for a, b in pairwise(borders)]
 
     def segment(self, lines: Iterable[str]) -> Iterator[list[str]]:
         """The tokens of each document."""
