@@ -45,12 +45,19 @@ def home() -> Path:
 
 
 def resolve(path: str | os.PathLike) -> Path:
-    """A path or pattern as the notebooks write it: what there is from the current folder, from ``home()``, or shipped.
+    """An input as the notebooks write it: what there is from the current folder, from ``home()``, or shipped.
 
-    What is nowhere yet is taken to be meant from ``home()``.
+    Patterns are found like paths. What is nowhere is taken to be meant from ``home()``.
     """
     places = (Path(path), home() / path, shipped(os.fspath(path)))
-    return next((place for place in places if place.exists() or glob.glob(str(place))), home() / path)
+    return next((place for place in places if place.exists() or glob.glob(str(place))), places[1])
+
+
+def output_folder(path: str | os.PathLike) -> Path:
+    """A folder as the notebooks write it, made if need be: from the current folder if it is there, else ``home()``."""
+    folder = Path(path) if Path(path).is_dir() else home() / path
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def open_lines(paths: str | Iterable[str]) -> corpus.Corpus:

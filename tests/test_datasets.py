@@ -131,4 +131,4 @@ def test_paths_are_found_from_the_notebooks_folder(tmp_path, monkeypatch):
         monkeypatch.chdir(folder)
         assert datasets.resolve("data/a.txt").samefile(tmp_path / "data" / "a.txt")
         assert list(datasets.open_lines("data/*.txt")) == ["字"]
-        assert datasets.resolve("reports/new") == tmp_path / "reports" / "new"
+        assert datasets.output_folder("reports/sample") == tmp_path / "reports" / "sample"
