@@ -85,11 +85,15 @@ class Package:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataSet:
-    """A named data set; ``build`` turns its packages' data files into the lines of each text file."""
+    """A named data set; ``build`` turns its packages' data files into the lines of each text file.
+
+    Raise ``recipe`` when ``build`` changes: what was fetched by an older one is then built anew.
+    """
 
     name: str
     about: str
     size: str
+    recipe: int = 1
     background: str = ""  # name of another set, whose domain text this one is contrasted with
     packages: tuple[Package, ...] = ()
     build: Callable[[list[Path]], Mapping[str, Iterable[str]]] | None = None
@@ -266,18 +270,25 @@ def get(name: str, *, progress: bool = False) -> Files:
 def is_here(name: str) -> bool:
     """Whether the set can be used without the network."""
     data_set = get_set(name)
-    return not data_set.packages or (home() / "data" / name / "SOURCE.json").exists()
+    return not data_set.packages or bool(_source(data_set, home() / "data" / name))
 
 
 def _folder(data_set: DataSet, progress: bool) -> Path:
     if not data_set.packages:
         return shipped(f"data/{data_set.name}")
     folder = home() / "data" / data_set.name
-    if (folder / "SOURCE.json").exists():
-        _check_cached(folder)
+    if source := _source(data_set, folder):
+        _check_cached(folder, source["files"])
     else:
         _fetch(data_set, folder, progress)
     return folder
+
+
+def _source(data_set: DataSet, folder: Path) -> dict:
+    """What a fetched set's SOURCE.json says, {} if it is not here or was built by another recipe."""
+    path = folder / "SOURCE.json"
+    source = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    return source if source.get("recipe") == data_set.recipe else {}
 
 
 def _sha256(path: Path) -> str:
@@ -285,8 +296,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _check_cached(folder: Path) -> None:
-    files = json.loads((folder / "SOURCE.json").read_text(encoding="utf-8"))["files"]
+def _check_cached(folder: Path, files: Mapping[str, str]) -> None:
     for name, sha256 in files.items():
         if not (folder / name).exists() or _sha256(folder / name) != sha256:
             raise FetchError(f"{folder / name} is not what was fetched; delete the folder {folder} and run again")
@@ -302,6 +312,7 @@ def _fetch(data_set: DataSet, folder: Path, progress: bool) -> None:
         for name, lines in data_set.build(members).items():
             (built / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
         source = {
+            "recipe": data_set.recipe,
             "packages": [asdict(package) for package in data_set.packages],
             "fetched": datetime.now(UTC).date().isoformat(),
             "files": {path.name: _sha256(path) for path in sorted(built.iterdir())},

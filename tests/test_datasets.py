@@ -78,6 +78,15 @@ def test_a_fetched_set_needs_no_archive_any_more(archives):
     assert datasets.get("law").domain.exists()
 
 
+def test_a_set_of_an_older_recipe_is_built_anew(archives, monkeypatch):
+    files = datasets.get("news")
+    files.domain.write_text("旧的", encoding="utf-8")
+    newer = {name: replace(data_set, recipe=2) for name, data_set in datasets.SETS.items()}
+    monkeypatch.setattr(datasets, "SETS", newer)
+    assert not datasets.is_here("news")
+    assert "江泽民" in datasets.get("news").domain.read_text(encoding="utf-8")
+
+
 def test_a_changed_file_is_noticed(archives):
     files = datasets.get("news")
     files.domain.write_text("别的", encoding="utf-8")
