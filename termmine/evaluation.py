@@ -108,14 +108,15 @@ def trace_reference(reference: pd.DataFrame, terms: pd.DataFrame, *, topn: int) 
 
     Returns
     -------
-    frame : ``term, count, stage, rank, rejected_by``; stage is *not in the corpus*, *not a candidate*, *rejected*,
-        *ranked low* or *found*; rank is 0 for what is no candidate
+    frame : ``term, count, stage, rank, rejected_by``; stage is *not in the corpus*, *not a candidate*, *ranked low*
+        (past ``topn``, or cut off by ``max_terms``), *rejected* or *found*; rank is 0 for what is no candidate
     """
     known = terms.set_index("term")[["rank", "rejected_by"]].reindex(reference.index)
     rank = known["rank"].fillna(0).astype("int64").to_numpy()
     rejected_by = known["rejected_by"].fillna("").to_numpy()
-    cases = [reference["count"].to_numpy() == 0, rank == 0, rejected_by != "", rank > topn]
-    names = ["not in the corpus", "not a candidate", "rejected", "ranked low"]
+    cut_off = known["rejected_by"].fillna("").str.startswith("max_terms").to_numpy()
+    cases = [reference["count"].to_numpy() == 0, rank == 0, cut_off, rejected_by != "", rank > topn]
+    names = ["not in the corpus", "not a candidate", "ranked low", "rejected", "ranked low"]
     return pd.DataFrame(
         {
             "term": reference.index.astype(object),

@@ -52,11 +52,18 @@ def test_an_empty_reference_raises():
 
 
 def test_every_reference_term_is_found_or_lost_somewhere():
-    terms = pd.DataFrame({"term": ["甲", "乙", "丙"], "rank": [1, 2, 3], "rejected_by": ["", "", "min_length: 2"]})
-    reference = pd.DataFrame({"count": [9, 8, 7, 6, 0]}, index=["甲", "乙", "丙", "丁", "戊"])
+    terms = pd.DataFrame(
+        {
+            "term": ["甲", "乙", "丙", "己"],
+            "rank": [1, 2, 3, 4],
+            "rejected_by": ["", "", "min_length: 2", "max_terms: 2"],
+        }
+    )
+    reference = pd.DataFrame({"count": [9, 8, 7, 6, 0, 5]}, index=["甲", "乙", "丙", "丁", "戊", "己"])
     traced = evaluation.trace_reference(reference, terms, topn=1).set_index("term")
     assert traced["stage"].to_dict() == {
         "甲": "found", "乙": "ranked low", "丙": "rejected", "丁": "not a candidate", "戊": "not in the corpus",
+        "己": "ranked low",
     }  # fmt: skip
     assert traced.loc["丙", "rejected_by"] == "min_length: 2"
-    assert traced["rank"].tolist() == [1, 2, 3, 0, 0]
+    assert traced["rank"].tolist() == [1, 2, 3, 0, 0, 4]
