@@ -40,7 +40,7 @@ class PmiConfig:
     min_count: int = 2  # occurrences of a strong pair, and of a word in the end
     min_proba: float = 1e-6  # share of all pairs, and of all pieces
     min_pmi: float = 0.5  # nats
-    max_len: int = 12  # characters; longer pieces are taken apart; 0 sets no limit
+    max_len: int = 12  # characters; longer pieces are taken apart into words, or dropped; 0 sets no limit
 
     def __post_init__(self) -> None:
         _check_lengths(self.min_count, self.max_len)
@@ -50,13 +50,17 @@ class PmiConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohesionConfig:
-    """Thresholds of cohesion discovery; the defaults are the source post's."""
+    """Thresholds of cohesion discovery; the defaults are the source post's.
+
+    Without ``classic``, text is split at whatever is no Han character, and a line of two characters is text like any
+    other; the original deletes punctuation, digits and Latin letters and skips such lines.
+    """
 
     min_count: int = 25  # occurrences of an n-gram, and of a word
     min_cohesion: Mapping[int, float] = field(default_factory=lambda: {2: 5.0, 3: 25.0, 4: 125.0})  # ratio
     max_len: int = 12  # characters; longer words are dropped; 0 sets no limit
     back_check: bool = True
-    classic: bool = False  # delete punctuation instead of splitting at it, as the original program does
+    classic: bool = False  # as the original program does
 
     def __post_init__(self) -> None:
         _check_lengths(self.min_count, self.max_len)
@@ -193,7 +197,7 @@ def _pmi_words(text: ngrams.EncodedText, config: PmiConfig) -> dict[str, int]:
     kept = np.log(pieces.counts) - np.log(max(pieces.counts.sum(), 1)) > math.log(config.min_proba)
     terms = text.spans(pieces.starts[kept], pieces.lengths[kept])
     words = _dissolve(dict(zip(terms, pieces.counts[kept].tolist(), strict=True)), config.max_len)
-    longest = config.max_len or max(map(len, words), default=0)  # a run of digits is past taking apart
+    longest = config.max_len or max(map(len, words), default=0)
     return {word: number for word, number in words.items() if number >= config.min_count and len(word) <= longest}
 
 
@@ -222,7 +226,8 @@ def _dissolve(words: dict[str, int], max_len: int) -> dict[str, int]:
         gain = math.log(number) - log_total
         for part in parts:
             gain -= (math.log(weight[part]) if part in weight else LOG_ZERO) - log_total
-        if gain < len(word) - 1 or (max_len and len(word) > max_len and parts != [word]):
+        too_long = max_len and len(word) > max_len and all(part in weight for part in parts)
+        if gain < len(word) - 1 or too_long:
             for part in parts:
                 weight[part] = weight.get(part, 0) + number
                 counts[part] = counts.get(part, 0) + number
@@ -243,7 +248,7 @@ def _split(word: str, weight: Mapping[str, int], log_total: float, longest: int)
         for start in range(max(0, end - longest), end):
             number = weight.get(word[start:end])
             if number:
-                score = best[start] + math.log(number) - log_total
+                score = best[start] + (math.log(number) - log_total)  # as Segmenter adds it: ties are exact alike
                 if score > best[end]:
                     best[end], back[end] = score, start
         if best[end] == -math.inf:

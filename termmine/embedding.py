@@ -7,6 +7,7 @@ sampling or hierarchical softmax.
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import numpy as np
 
@@ -76,15 +77,19 @@ class Vectors:
         return [(self.terms[i], float(similarity[i])) for i in order[: topn + 1] if self.terms[i] != word][:topn]
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write plain arrays (``.npz``); nothing in the file is pickled."""
+        """Write plain arrays (``.npz``): the terms as UTF-8 and their lengths; nothing in the file is pickled."""
         with open(path, "wb") as file:
-            np.savez(file, terms=np.array(self.terms, dtype=np.str_), matrix=self.matrix)
+            text = np.frombuffer("".join(self.terms).encode("utf-8", "surrogatepass"), dtype=np.uint8)
+            lengths = np.array([len(term) for term in self.terms], dtype=np.int32)
+            np.savez(file, text=text, lengths=lengths, matrix=self.matrix)
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vectors":
         """Read what ``save`` wrote; a pickled array is refused."""
         with np.load(path, allow_pickle=False) as arrays:
-            return cls(tuple(arrays["terms"].tolist()), arrays["matrix"])
+            text = arrays["text"].tobytes().decode("utf-8", "surrogatepass")
+            borders = np.concatenate([[0], np.cumsum(arrays["lengths"])]).tolist()
+            return cls(tuple(text[a:b] for a, b in pairwise(borders)), arrays["matrix"])
 
 
 def train_word2vec(
@@ -97,13 +102,13 @@ def train_word2vec(
 
     Parameters
     ----------
-    sentences : tokens of each document; read ``epochs + 1`` times
+    sentences : tokens of each document, of any length; read ``epochs + 1`` times
     config : settings
     on_epoch : called after each pass, e.g. a progress bar's ``update``
 
     Raises
     ------
-    TypeError : ``sentences`` is an iterator, which would be empty on the second pass
+    TypeError : ``sentences`` is an iterator, which would be empty on the second pass, or holds bare strings
     InputError : no token occurs ``min_count`` times
 
     Sources: Mikolov et al. (2013a, 2013b).
@@ -111,8 +116,11 @@ def train_word2vec(
     config = config or EmbeddingConfig()
     if iter(sentences) is sentences:
         raise TypeError("sentences are read several times: give a list, not an iterator")
+    if any(isinstance(tokens, str) for tokens in sentences):
+        raise TypeError("each sentence must be a list of tokens, got a str")
     from gensim.models import Word2Vec
     from gensim.models.callbacks import CallbackAny2Vec
+    from gensim.models.word2vec import MAX_WORDS_IN_BATCH
 
     class _Report(CallbackAny2Vec):
         def on_epoch_end(self, model: Word2Vec) -> None:
@@ -131,6 +139,10 @@ def train_word2vec(
         negative=0 if hierarchical else config.negative,
         workers=1,
     )
+    # gensim leaves out what lies past this many tokens of a sentence
+    sentences = [
+        tokens[i : i + MAX_WORDS_IN_BATCH] for tokens in sentences for i in range(0, len(tokens), MAX_WORDS_IN_BATCH)
+    ]
     model.build_vocab(sentences)
     if not len(model.wv):
         raise InputError(f"no token occurs {config.min_count} times; lower embedding.min_count or give more text")

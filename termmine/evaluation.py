@@ -22,7 +22,15 @@ def _hits(terms: Sequence[str], reference: Iterable[str]) -> tuple[np.ndarray, i
     reference = set(reference)
     if not reference:
         raise InputError("the reference list is empty; nothing can be scored against it")
+    if len(set(terms)) < len(terms):
+        raise InputError("ranked terms must be distinct; without_seeds drops repeats")
     return np.array([term in reference for term in terms], dtype=bool), len(reference)
+
+
+def _check_rank(name: str, rank: int) -> int:
+    if rank < 1:
+        raise InputError(f"{name} must be 1 or more, got {rank!r}")
+    return rank
 
 
 def precision_at_k(terms: Sequence[str], reference: Iterable[str], k: int) -> float:
@@ -31,10 +39,8 @@ def precision_at_k(terms: Sequence[str], reference: Iterable[str], k: int) -> fl
     >>> precision_at_k(["蜂王", "时间", "巢脾"], {"蜂王", "巢脾"}, 2)
     0.5
     """
-    if k < 1:
-        raise InputError(f"k must be 1 or more, got {k!r}")
     hits, _ = _hits(terms, reference)
-    return float(hits[:k].sum() / k)
+    return float(hits[: _check_rank("k", k)].sum() / k)
 
 
 def recall_at_k(terms: Sequence[str], reference: Iterable[str], k: int) -> float:
@@ -44,7 +50,7 @@ def recall_at_k(terms: Sequence[str], reference: Iterable[str], k: int) -> float
     0.5
     """
     hits, size = _hits(terms, reference)
-    return float(hits[:k].sum() / size)
+    return float(hits[: _check_rank("k", k)].sum() / size)
 
 
 def f1(precision: float, recall: float) -> float:
@@ -65,7 +71,7 @@ def average_precision(terms: Sequence[str], reference: Iterable[str], *, topn: i
     >>> average_precision(["蜂王", "时间", "巢脾"], {"蜂王", "巢脾", "蜂蜡"})   # (1/1 + 2/3) / 3
     0.5555555555555555
     """
-    hits, size = _hits(terms[:topn], reference)
+    hits, size = _hits(terms[: _check_rank("topn", topn)], reference)
     ranks = np.flatnonzero(hits) + 1
     return float((np.arange(1, ranks.size + 1) / ranks).sum() / size)
 

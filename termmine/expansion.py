@@ -8,10 +8,10 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 import pandas as pd
 
+from termmine import ngrams
 from termmine.embedding import Vectors
 from termmine.errors import InputError, MissingSeedError
 
@@ -33,8 +33,8 @@ class ExpansionConfig:
             raise InputError(
                 f"min_sim and max_sim must hold -1 <= min_sim <= max_sim <= 1, got {self.min_sim} and {self.max_sim}"
             )
-        if self.tightening < 0:
-            raise InputError(f"tightening must be 0 or more, got {self.tightening!r}")
+        if not 0 <= self.tightening < math.inf:
+            raise InputError(f"tightening must be a finite number, 0 or more, got {self.tightening!r}")
         if self.neighbours < 1:
             raise InputError(f"neighbours must be 1 or more, got {self.neighbours!r}")
 
@@ -82,9 +82,13 @@ def expand_seeds(
     Raises
     ------
     MissingSeedError : no seed has a vector
-    InputError : centre or negative words are given and none has a vector
+    InputError : no seeds at all, or centre or negative words are given and none has a vector
     """
     config = config or ExpansionConfig()
+    if isinstance(seeds, str):
+        raise TypeError("seeds must be a list of words, got one str")
+    if not seeds:
+        raise InputError("the expansion needs at least one seed; give a seed list, or loosen the rules")
     known, missing = vectors.split(dict.fromkeys(seeds))
     if not known:
         raise MissingSeedError(missing, len(missing))
@@ -155,7 +159,7 @@ class _Search:
         return near
 
 
-@numba.njit(cache=True)
+@ngrams.compiled
 def _dots(queries, units, query, found):
     """The products of row pairs, summed in one fixed order."""
     dots = np.empty(query.size)

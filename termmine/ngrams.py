@@ -4,7 +4,7 @@ The counting kernel. Text becomes one array of integer unit ids; every other roo
 A unit is a character here, but nothing below this line relies on it.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numba
@@ -12,6 +12,17 @@ import numpy as np
 import pandas as pd
 
 _BREAK = ord("\n")
+
+
+def compiled(function: Callable) -> Callable:
+    """``numba.njit``, its machine code cached on disk where some folder can be written.
+
+    The cache knows the source file of ``function`` only: what it calls of ours has to stand in the same file.
+    """
+    try:
+        return numba.njit(cache=True)(function)
+    except RuntimeError:  # no place for a cache: compiled anew by each process
+        return numba.njit(function)
 
 
 def _code_mask(ranges: Sequence[tuple[int, int]]) -> np.ndarray:
@@ -110,7 +121,7 @@ def count_spans(text: EncodedText, starts: np.ndarray, lengths: np.ndarray) -> S
     return SpanCounts(starts[first], lengths[first], counts, which)
 
 
-@numba.njit(cache=True)
+@compiled
 def _hash(ids, start, length):
     value = np.uint64(14695981039346656037)  # FNV-1a over unit ids; collisions are compared, never trusted
     for i in range(start, start + length):
@@ -118,7 +129,7 @@ def _hash(ids, start, length):
     return value ^ (value >> np.uint64(29))
 
 
-@numba.njit(cache=True)
+@compiled
 def _same(ids, a, b, length):
     for k in range(length):  # noqa: SIM110 (numba compiles no generator)
         if ids[a + k] != ids[b + k]:
@@ -126,7 +137,7 @@ def _same(ids, a, b, length):
     return True
 
 
-@numba.njit(cache=True)
+@compiled
 def _grown(table, hashes, size):
     """A table twice as wide, filled again from the stored hashes of the rows so far."""
     wider = np.full(table.size * 2, -1, np.int32)
@@ -139,7 +150,7 @@ def _grown(table, hashes, size):
     return wider
 
 
-@numba.njit(cache=True)
+@compiled
 def _count_spans(ids, starts, lengths):
     """Open-addressing hash table over spans: (first occurrence, count) a row, and the row of each span."""
     table = np.full(1 << 12, -1, np.int32)
@@ -248,13 +259,36 @@ class Trie:
         index = pd.Index(self.terms, dtype=object, name="term")
         return pd.DataFrame({"count": counts, "doc_freq": documents}, index=index)
 
+    def best_path(self, text: str, log_p: np.ndarray, *, unknown: float, borders: str = "") -> np.ndarray:
+        """Where the words of the most probable segmentation begin (Viterbi), ascending.
 
-@numba.njit(cache=True)
-def trie_step(node: int, unit: int, n_units: int, keys: np.ndarray, children: np.ndarray) -> int:
+        Parameters
+        ----------
+        text : characters to cut, all of them
+        log_p : (len(terms),) nats of each word; best[j] = max over words text[i:j] of best[i] + log_p, ties: the
+            longest word
+        unknown : nats that a character costs alone where no word ends
+        borders : characters that stand alone and that no word crosses
+
+        >>> Trie(["电力", "系统"]).best_path("大电力系统", np.array([-1.0, -2.0]), unknown=-100.0).tolist()
+        [0, 1, 3]
+        """
+        units = self.units(text, borders=borders)
+        return np.flatnonzero(_best_path(units, log_p, unknown, *self.tables))
+
+
+@compiled
+def _slot(key, mask):
+    """Where a search for ``key`` begins."""
+    return (np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
+
+
+@compiled
+def _step(node, unit, n_units, keys, children):
     """The child of ``node`` along ``unit``, or -1."""
     key = np.int64(node) * n_units + unit
     mask = np.uint64(keys.size - 1)
-    slot = (np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
+    slot = _slot(key, mask)
     while keys[slot] != -1:
         if keys[slot] == key:
             return children[slot]
@@ -262,7 +296,7 @@ def trie_step(node: int, unit: int, n_units: int, keys: np.ndarray, children: np
     return -1
 
 
-@numba.njit(cache=True)
+@compiled
 def _build_trie(units, offsets, n_units):
     """Hash table (node, unit) -> child, and the word that ends at each node (-1 where none does)."""
     width = 16
@@ -276,12 +310,12 @@ def _build_trie(units, offsets, n_units):
     for word in range(offsets.size - 1):
         node = 0
         for i in range(offsets[word], offsets[word + 1]):
-            child = trie_step(node, units[i], n_units, keys, children)
+            child = _step(node, units[i], n_units, keys, children)
             if child < 0:
                 child = size
                 size += 1
                 key = np.int64(node) * n_units + units[i]
-                slot = (np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
+                slot = _slot(key, mask)
                 while keys[slot] != -1:
                     slot = (slot + np.uint64(1)) & mask
                 keys[slot], children[slot] = key, child
@@ -290,7 +324,7 @@ def _build_trie(units, offsets, n_units):
     return n_units, keys, children, word_at[:size].copy()
 
 
-@numba.njit(cache=True)
+@compiled
 def _occurrences(units, line_starts, n_units, keys, children, word_at, n_words):
     counts = np.zeros(n_words, np.int64)
     documents = np.zeros(n_words, np.int64)
@@ -302,7 +336,7 @@ def _occurrences(units, line_starts, n_units, keys, children, word_at, n_words):
         node = 0
         j = i
         while j < units.size and units[j] > 0:
-            node = trie_step(node, units[j], n_units, keys, children)
+            node = _step(node, units[j], n_units, keys, children)
             if node < 0:
                 break
             j += 1
@@ -313,3 +347,36 @@ def _occurrences(units, line_starts, n_units, keys, children, word_at, n_words):
                     last[word] = document
                     documents[word] += 1
     return counts, documents
+
+
+@compiled
+def _best_path(units, log_p, unknown, n_units, keys, children, word_at):
+    """True where a token begins. Unit 0 stands alone and starts the sum afresh, as no word can hold it."""
+    size = units.size
+    best = np.full(size + 1, -np.inf)
+    back = np.zeros(size + 1, np.int64)
+    best[0] = 0.0
+    for i in range(size):
+        if best[i] == -np.inf:
+            best[i], back[i] = best[i - 1] + unknown, i - 1
+        if units[i] == 0:
+            best[i + 1], back[i + 1] = 0.0, i
+            continue
+        node = 0
+        j = i
+        while j < size and units[j] > 0:
+            node = _step(node, units[j], n_units, keys, children)
+            if node < 0:
+                break
+            j += 1
+            word = word_at[node]
+            if word >= 0 and best[i] + log_p[word] > best[j]:  # strict: the longest word came first
+                best[j], back[j] = best[i] + log_p[word], i
+    if size and best[size] == -np.inf:
+        back[size] = size - 1
+    begins = np.zeros(size, np.bool_)
+    i = size
+    while i > 0:
+        i = back[i]
+        begins[i] = True
+    return begins

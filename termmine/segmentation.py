@@ -8,7 +8,6 @@ import math
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
-import numba
 import numpy as np
 import pandas as pd
 
@@ -33,7 +32,7 @@ class Segmenter:
 
     Raises
     ------
-    InputError : the vocabulary is empty, or a count is not positive
+    InputError : the vocabulary is empty, has a word twice, or a count that is not positive
 
     >>> words = pd.DataFrame({"term": ["电力", "系统", "电力系统"], "count": [3, 2, 2]})
     >>> Segmenter(words).tokens("电力系统,5G电力")
@@ -45,14 +44,16 @@ class Segmenter:
             raise InputError("the vocabulary is empty; discover words first, or lower min_count")
         if not (words["count"] > 0).all():
             raise InputError("every word of a vocabulary needs a count above 0")
+        if words["term"].duplicated().any():
+            twice = words.loc[words["term"].duplicated(), "term"].iloc[0]
+            raise InputError(f"each word may stand in a vocabulary once; {twice} stands there twice")
         self.combine = combine
         self._trie = ngrams.Trie(words["term"].tolist())
         self._log_p = np.log(words["count"].to_numpy(dtype=float)) - math.log(words["count"].sum())
 
     def starts(self, text: str) -> np.ndarray:
         """Where the tokens of ``text`` begin, ascending; ``text[starts[i]:starts[i + 1]]`` is token i."""
-        units = self._trie.units(text, borders=DELIMITERS)
-        starts = np.flatnonzero(_viterbi(units, self._log_p, UNKNOWN, *self._trie.tables))
+        starts = self._trie.best_path(text, self._log_p, unknown=UNKNOWN, borders=DELIMITERS)
         return _combine(text, starts) if self.combine and starts.size else starts
 
     def tokens(self, text: str) -> list[str]:
@@ -61,41 +62,10 @@ class Segmenter:
         return [text[a:b] for a, b in pairwise(borders)]
 
     def segment(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        """The tokens of each document."""
+        """The tokens of each document; a bare string is no list of documents and raises TypeError."""
+        if isinstance(lines, str):
+            raise TypeError("lines must be an iterable of documents, got one str; use tokens(text)")
         return map(self.tokens, lines)
-
-
-@numba.njit(cache=True)
-def _viterbi(units, log_p, unknown, n_units, keys, children, word_at):
-    """True where a token begins. Unit 0 stands alone and starts the sum afresh, as no word can hold it."""
-    size = units.size
-    best = np.full(size + 1, -np.inf)
-    back = np.zeros(size + 1, np.int64)
-    best[0] = 0.0
-    for i in range(size):
-        if best[i] == -np.inf:
-            best[i], back[i] = best[i - 1] + unknown, i - 1
-        if units[i] == 0:
-            best[i + 1], back[i + 1] = 0.0, i
-            continue
-        node = 0
-        j = i
-        while j < size and units[j] > 0:
-            node = ngrams.trie_step(node, units[j], n_units, keys, children)
-            if node < 0:
-                break
-            j += 1
-            word = word_at[node]
-            if word >= 0 and best[i] + log_p[word] > best[j]:  # strict: the longest word came first
-                best[j], back[j] = best[i] + log_p[word], i
-    if size and best[size] == -np.inf:
-        back[size] = size - 1
-    begins = np.zeros(size, np.bool_)
-    i = size
-    while i > 0:
-        i = back[i]
-        begins[i] = True
-    return begins
 
 
 def _combine(text: str, starts: np.ndarray) -> np.ndarray:
