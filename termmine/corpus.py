@@ -6,6 +6,7 @@ one document a line.
 
 import glob
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from termmine.errors import InputError
 # segmentation and the PMI chain split at it. The table maps one character to one, so that offsets hold.
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code - 0xFEE0).isalnum()}
 FOLD = _WIDE | {0xFF0E: ord("."), 0x3000: ord(" ")}
+_HAN = re.compile("[\u4e00-\u9fa5]")
 
 
 def fold(text: str) -> str:
@@ -64,7 +66,7 @@ def find_files(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[P
 
     Raises
     ------
-    InputError : nothing there, a folder, or an empty file
+    InputError : nothing there, a folder, an empty file, or the same file twice
     """
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not given:
@@ -76,7 +78,22 @@ def find_files(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[P
         if not matches:
             raise InputError(f"no file matches {path}; check the pattern and the folder you are in")
         found.extend(_check_file(Path(match)) for match in matches)
+    names = [path.resolve() for path in found]
+    if twice := next((path for path, name in zip(found, names, strict=True) if names.count(name) > 1), None):
+        raise InputError(f"{twice} is given twice and would be counted twice; give each file once")
     return found
+
+
+def check_chinese(paths: Iterable[Path]) -> None:
+    """Refuse a file without a Chinese character.
+
+    Raises
+    ------
+    InputError : such a file, or one that cannot be read
+    """
+    for path in paths:
+        if not any(map(_HAN.search, _read_file(path))):
+            raise InputError(f"{path} holds no Chinese character; give Chinese text in UTF-8")
 
 
 def _check_file(path: Path) -> Path:
@@ -85,6 +102,8 @@ def _check_file(path: Path) -> Path:
     if not path.exists():
         hint = f"; `termmine data get {path.parent.name}` fetches it" if path.name == "domain.txt" else ""
         raise InputError(f"there is no file {path}; check its name and the folder you are in{hint}")
+    if not path.is_file():
+        raise InputError(f"{path} is no regular file; save the text into a file first, it is read more than once")
     if path.stat().st_size == 0:
         raise InputError(f"{path} is empty; a UTF-8 text with one document a line is needed")
     return path

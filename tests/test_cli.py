@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pandas as pd
 import pytest
 import yaml
@@ -18,6 +22,8 @@ def texts(tmp_path, monkeypatch, sample):
     (tmp_path / "gbk.txt").write_bytes("电力".encode("gb18030"))
     (tmp_path / "other.txt").write_text("集成电路\n半导体\n", encoding="utf-8")
     (tmp_path / "rare.txt").write_text("养蜂员\n", encoding="utf-8")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "terms.csv").write_text("养蜂员\n", encoding="utf-8")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "precious.doc").touch()
     return tmp_path
@@ -33,8 +39,8 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         (("run", "--domain", "none*.txt"), "no file matches none*.txt"),
         (("run", "--domain", "empty.txt"), "empty.txt is empty"),
         (("run", "--domain", "folder"), "folder is a folder"),
-        (("run", "--domain", "english.txt", "--background", "news.txt"), "the domain (english.txt) holds no Chinese"),
-        (("run", "--domain", "a.txt", "--background", "english.txt"), "the background (english.txt) holds no Chinese"),
+        (("run", "--domain", "english.txt", "--background", "news.txt"), "english.txt holds no Chinese character"),
+        (("run", "--domain", "a.txt", "--background", "english.txt"), "english.txt holds no Chinese character"),
         (("run", "--domain", "gbk.txt", "--background", "news.txt"), "gbk.txt is not UTF-8 at byte 0"),
         (("run", "sample", "--domain", "a.txt"), "not both"),
         (("run", "nosuch"), "there is no data set 'nosuch'; there are: law, news, sample"),
@@ -58,9 +64,11 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         ((*OWN, "--reference", "none.txt"), "--reference: there is no file none.txt"),
         ((*OWN, "--seeds", "none.txt"), "--seeds: there is no file none.txt"),
         ((*OWN, "--seeds", "empty.txt"), "empty.txt is empty"),
-        ((*OWN, "--reference", "other.txt"), "none of the 2 reference terms in other.txt occurs 5 times"),
-        ((*OWN, "--reference", "rare.txt"), "-p evaluation.min_reference_count=1"),
-        ((*OWN, "--seeds", "other.txt"), "none of the 2 seed terms in other.txt occurs once"),
+        ((*OWN, "--reference", "other.txt"), "none of the 2 reference terms in other.txt occurs in"),
+        (("run", "--domain", "a.txt", "english.txt"), "english.txt holds no Chinese character"),
+        (("run", "--domain", "a.txt", "./a.txt"), "a.txt is given twice"),
+        ((*OWN, "--out", "mine", "--reference", "mine/terms.csv"), "mine/terms.csv lies in --out mine"),
+        ((*OWN, "--seeds", "other.txt"), "none of the 2 seed terms in other.txt occurs in"),
         ((*OWN, "--rules", "none.json"), "none.json cannot be read"),
         ((*OWN, "--rules", "a.txt"), "a.txt are not JSON"),
         ((*OWN, "--out", "a.txt"), "--out must be a folder, a.txt is a file"),
@@ -72,7 +80,8 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         (("discover", "a.txt", "-o", "nowhere/w.csv"), "there is no folder nowhere"),
         (("discover", "a.txt", "-o", "w.csv", "--method", "magic"), "method must be pmi or cohesion"),
         (("discover", "a.txt", "-o", "w.csv", "-p", "min_count=0.5"), "discovery.min_count must be of type int"),
-        (("discover", "english.txt", "-o", "w.csv", "--method", "cohesion"), "no word in english.txt"),
+        (("discover", "english.txt", "-o", "w.csv"), "english.txt holds no Chinese character"),
+        (("discover", "rare.txt", "-o", "w.csv", "--method", "cohesion"), "no word in rare.txt"),
         (("data", "get", "nosuch"), "there is no data set 'nosuch'"),
         (("nosuch",), "No such command"),
     ],
@@ -105,7 +114,7 @@ def test_an_unexpected_error_gets_one_line_and_exit_1(termmine, texts, monkeypat
 
 def test_several_files_may_follow_one_option(texts, monkeypatch):
     jobs = []
-    monkeypatch.setattr(runs, "run", lambda job, **_: jobs.append(job))
+    monkeypatch.setattr(runs, "run", lambda job, **_: jobs.append(job) or job.out / "index.html")
     monkeypatch.setattr(cli, "_say_result", lambda _: None)
     arguments = [
         "run",
@@ -144,6 +153,13 @@ def test_discover_writes_words(termmine, texts):
     status, _, err = termmine("discover", "a.txt", "-o", "w.parquet")
     words = pd.read_parquet("w.parquet")
     assert status == 0 and f"{len(words):,} words" in err
+
+
+def test_words_leave_as_utf8_whatever_the_terminal(texts):
+    command = [sys.executable, "-c", "from termmine import cli; cli.main()", "discover", "a.txt", "-o", "-"]
+    environment = {**os.environ, "PYTHONIOENCODING": "cp1252"}
+    done = subprocess.run(command, capture_output=True, check=True, env=environment)
+    assert "蜂王" in done.stdout.decode("utf-8")
 
 
 def test_data_list_names_source_and_licence(termmine):

@@ -1,3 +1,5 @@
+import os
+
 import pytest
 
 from termmine import corpus
@@ -41,6 +43,13 @@ def test_unusable_files_are_named(tmp_path, make, says):
     make(tmp_path / "a.txt")
     with pytest.raises(InputError, match=rf"a\.txt.*{says}|{says}.*a\.txt"):
         corpus.read_lines(tmp_path / "a.txt")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_no_corpus(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="no regular file"):
+        corpus.read_lines(tmp_path / "pipe")
 
 
 def test_a_pattern_without_a_match_is_named(tmp_path):

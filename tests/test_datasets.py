@@ -74,7 +74,7 @@ def test_a_fetched_set_needs_no_archive_any_more(archives):
     datasets.get("law")
     for path in archives.iterdir():
         path.unlink()
-    assert datasets.is_here("law")
+    assert datasets.to_fetch("law") == []
     assert datasets.get("law").domain.exists()
 
 
@@ -83,7 +83,7 @@ def test_a_set_of_an_older_recipe_is_built_anew(archives, monkeypatch):
     files.domain.write_text("旧的", encoding="utf-8")
     newer = {name: replace(data_set, recipe=2) for name, data_set in datasets.SETS.items()}
     monkeypatch.setattr(datasets, "SETS", newer)
-    assert not datasets.is_here("news")
+    assert datasets.to_fetch("law") == ["law", "news"]
     assert "江泽民" in datasets.get("news").domain.read_text(encoding="utf-8")
 
 
@@ -118,7 +118,7 @@ def test_the_sample_travels_with_the_package(sample):
     files = datasets.get("sample")
     assert files.domain.samefile(sample / "domain.txt")
     assert files.background.samefile(sample / "background.txt")
-    assert datasets.is_here("sample")
+    assert datasets.to_fetch("sample") == []
 
 
 def test_definitions_by_hand():

@@ -1,10 +1,12 @@
 import json
 import math
 import os
+import random
 import subprocess
 import sys
 from pathlib import Path
 
+import plain
 import pytest
 
 from termmine import corpus, discovery, ngrams
@@ -96,7 +98,83 @@ def test_golden_cohesion():
     assert set(scored.loc[scored["is_strong"], "term"]) == set(expected["strong_ngrams"])
 
 
+# --- the same answers as the plain programs, on random text
+
+
+def random_lines(rng, alphabet):
+    """Words drawn from a small random dictionary, so that some cohere and some dissolve."""
+    dictionary = ["".join(rng.choices(alphabet, k=rng.randint(1, 4))) for _ in range(12)]
+    return ["".join(rng.choices([*dictionary, "，", ""], k=rng.randint(0, 9))) for _ in range(rng.randint(2, 80))]
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_the_pmi_chain_agrees_with_the_plain_program(seed):
+    rng = random.Random(seed)
+    lines = [*random_lines(rng, "电力系统稳控a1."), "电力"]
+    min_proba, min_pmi = rng.choice([1e-8, 1e-3, 1e-2]), rng.choice([-0.5, 0.0, 0.5, 1.0])
+    config = discovery.PmiConfig(min_proba=min_proba, min_pmi=min_pmi, min_count=1, max_len=0)
+    assert as_dict(discovery.discover(lines, config)) == plain.pmi_chain(lines, min_proba, min_pmi)
+
+
+@pytest.mark.parametrize("seed", range(150))
+def test_cohesion_agrees_with_the_plain_program(seed):
+    rng = random.Random(seed)
+    lines = random_lines(rng, "电力系统稳控，A")
+    thresholds = {n: rng.choice([0.5, 1.0, 2.0, 4.0]) for n in (2, 3, 4)}
+    settings = {"min_count": rng.choice([1, 2, 5]), "classic": rng.random() < 0.5, "back_check": rng.random() < 0.5}
+    config = discovery.CohesionConfig(min_cohesion=thresholds, max_len=0, **settings)
+    expected = plain.cohesion_words(lines, settings.pop("min_count"), thresholds, **settings)
+    assert as_dict(discovery.discover(lines, config)) == expected
+
+
+# --- values exactly on a threshold: every comparison is strict
+
+
+def test_a_pair_exactly_at_min_proba_is_cut():
+    # 8 pairs of which 电力 is one: ln 1/8 is not above ln .125, and just above ln .1249
+    lines = ["甲乙"] * 7 + ["电力"]
+    for min_proba, words in ((0.125, {"甲乙": 7, "电": 1, "力": 1}), (0.1249, {"甲乙": 7, "电力": 1})):
+        scored = discovery.score_pairs(lines, discovery.PmiConfig(min_proba=min_proba, min_count=1)).set_index("term")
+        assert scored.loc["电力", "is_strong"] == ("电力" in words)
+
+
+def test_a_pair_exactly_at_min_pmi_is_cut():
+    # one pair of two characters: ln 1 - 2 ln 1/2 = ln 4
+    for min_pmi, is_strong in ((math.log(4), False), (math.log(4) - 1e-9, True)):
+        scored = discovery.score_pairs(["电力"], discovery.PmiConfig(min_pmi=min_pmi, min_count=1))
+        assert scored["is_strong"].tolist() == [is_strong]
+
+
+def test_an_ngram_exactly_at_min_cohesion_is_cut():
+    # 4 characters, 电 and 力 once each: 4·1/(1·1) = 4
+    lines = ["电力", "甲", "甲"]
+    for threshold, words in ((4.0, {"甲": 2, "电": 1, "力": 1}), (3.99, {"甲": 2, "电力": 1})):
+        thresholds = {2: threshold, 3: 1.0, 4: 1.0}
+        config = discovery.CohesionConfig(min_count=1, min_cohesion=thresholds)
+        assert as_dict(discovery.discover(lines, config)) == words
+
+
+def test_a_word_that_is_its_parts_dissolves_by_hand():
+    # 电力系统 4 times, 电力 and 系统 50 times each: W = 104. Without the word, L = ln 104 (stale), and the gain
+    # ln 4/104 - 2 ln 50/104 = -1.79 is below 4 - 1: its 4 go to the parts
+    words = {"电力系统": 4, "电力": 50, "系统": 50}
+    assert discovery._dissolve(words, 0) == {"电力": 54, "系统": 54}
+    # with parts unknown, a character costs 100 nats, and the word stays
+    assert discovery._dissolve({"电力系统": 4, "电力": 50}, 0) == {"电力系统": 4, "电力": 50}
+
+
 # --- what the package mends
+
+
+def test_words_past_max_len_go_to_their_parts_or_away():
+    phrase, parts = "国务院市场监督管理部门办公厅", ["国务院", "市场", "监督", "管理", "部门", "办公厅"]
+    # the phrase alone is far more than chance would make of its parts
+    rare = dict.fromkeys(parts, 1)
+    assert discovery._dissolve({phrase: 50, **rare}, 0)[phrase] == 50
+    assert discovery._dissolve({phrase: 50, **rare}, 12) == dict.fromkeys(parts, 51)
+    # a phrase without known parts is not turned into characters
+    assert discovery.discover([phrase] * 50).empty
+    assert discovery.discover([phrase] * 50, discovery.PmiConfig(max_len=0))["term"].tolist() == [phrase]
 
 
 def test_back_check_removes_a_chain_of_strong_pairs():

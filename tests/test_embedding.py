@@ -62,8 +62,30 @@ def test_vectors_are_saved_as_plain_arrays(tmp_path):
     assert np.array_equal(read.matrix, vectors.matrix)
 
 
+def test_a_long_token_does_not_blow_up_the_file(tmp_path):
+    terms = (*(f"词{i}" for i in range(5000)), "9" * 5000, "a\0")
+    embedding.Vectors(terms, np.zeros((len(terms), 2), dtype=np.float32)).save(tmp_path / "v.npz")
+    assert (tmp_path / "v.npz").stat().st_size < 200_000
+    assert embedding.Vectors.load(tmp_path / "v.npz").terms == terms
+
+
+def test_a_document_of_any_length_is_learned_from():
+    # gensim would leave out what lies past 10,000 tokens
+    start = ["甲", "乙", "丙", "丁", "戊", "己", "庚", "辛"] * 1250
+    tail = ["子", "丑", "寅", "卯", "辰", "巳", "午", "未"] * 1250
+    config = embedding.EmbeddingConfig(size=10, seed=3)
+    whole = embedding.train_word2vec([start + tail], config)
+    parts = embedding.train_word2vec([start, tail], config)
+    assert np.array_equal(whole.matrix, parts.matrix)
+
+
+def test_bare_strings_are_refused():
+    with pytest.raises(TypeError, match="list of tokens"):
+        embedding.train_word2vec(["蜂王产卵"])
+
+
 def test_pickled_vectors_are_refused(tmp_path):
-    np.savez(tmp_path / "v.npz", terms=np.array([pickle.dumps(1)], dtype=object), matrix=np.zeros((1, 2)))
+    np.savez(tmp_path / "v.npz", text=np.array([pickle.dumps(1)], dtype=object), lengths=[1], matrix=np.zeros((1, 2)))
     with pytest.raises(ValueError, match="allow_pickle"):
         embedding.Vectors.load(tmp_path / "v.npz")
 

@@ -47,8 +47,17 @@ def test_an_empty_reference_raises():
     for score in (evaluation.average_precision, evaluation.precision_recall_curve):
         with pytest.raises(InputError, match="reference list is empty"):
             score(TERMS, [])
-    with pytest.raises(InputError, match="k must be 1 or more"):
-        evaluation.precision_at_k(TERMS, REFERENCE, 0)
+    for score in (evaluation.precision_at_k, evaluation.recall_at_k):
+        with pytest.raises(InputError, match="k must be 1 or more"):
+            score(TERMS, REFERENCE, 0)
+    with pytest.raises(InputError, match="topn must be 1 or more"):
+        evaluation.average_precision(TERMS, REFERENCE, topn=-1)
+
+
+def test_repeated_terms_are_refused():
+    for score in (evaluation.average_precision, evaluation.precision_recall_curve):
+        with pytest.raises(InputError, match="must be distinct"):
+            score(["甲", "甲"], REFERENCE)
 
 
 def test_every_reference_term_is_found_or_lost_somewhere():

@@ -81,6 +81,18 @@ def test_absent_seeds_are_named_and_the_rest_is_used():
         expansion.expand_seeds(vectors, ["没有", "也没有"])
 
 
+def test_a_neighbour_exactly_at_the_threshold_is_taken():
+    same = embedding.Vectors(("甲", "乙"), np.array([[1, 0], [2, 0]], dtype=np.float32))
+    assert len(expansion.expand_seeds(same, ["甲"], expansion.ExpansionConfig(min_sim=1.0, max_sim=1.0))) == 2
+
+
+def test_no_seeds_at_all_are_refused():
+    with pytest.raises(InputError, match="at least one seed"):
+        expansion.expand_seeds(fan(0, 40), [])
+    with pytest.raises(TypeError, match="list of words"):
+        expansion.expand_seeds(fan(0, 40), "词0")
+
+
 def test_absent_centre_words_are_named():
     with pytest.raises(InputError, match="none of the centre words has a vector: 没有"):
         expansion.expand_seeds(fan(0, 40), ["词0"], centre=["没有"])
@@ -91,7 +103,9 @@ def test_absent_centre_words_are_named():
     [
         ({"min_sim": 0.9, "max_sim": 0.8}, "min_sim <= max_sim"),
         ({"min_sim": -2.0}, "-1 <= min_sim"),
-        ({"tightening": -1.0}, "tightening must be 0 or more"),
+        ({"tightening": -1.0}, "tightening must be a finite number, 0 or more"),
+        ({"tightening": math.nan}, "tightening must be a finite number"),
+        ({"min_sim": math.nan}, "min_sim <= max_sim"),
         ({"neighbours": 0}, "neighbours must be 1 or more"),
     ],
 )

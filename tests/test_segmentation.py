@@ -77,5 +77,9 @@ def test_no_character_is_lost(sample):
 def test_an_empty_vocabulary_is_refused():
     with pytest.raises(InputError, match="vocabulary is empty"):
         segmentation.Segmenter(vocabulary())
+    with pytest.raises(InputError, match="甲 stands there twice"):
+        segmentation.Segmenter(pd.DataFrame({"term": ["甲", "甲"], "count": [1, 2]}))
+    with pytest.raises(TypeError, match="one str"):
+        segmentation.Segmenter(vocabulary(电力=1)).segment("电力")
     with pytest.raises(InputError, match="count above 0"):
         segmentation.Segmenter(vocabulary(电力=0))
