@@ -71,13 +71,16 @@ def plot_lengths(words: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     return ax
 
 
-def plot_similarities(samples: dict[str, Sequence[float]], *, floor: float, ax: Axes | None = None) -> Axes:
+def plot_similarities(
+    samples: dict[str, Sequence[float]], *, floor: float | None = None, ax: Axes | None = None
+) -> Axes:
     """Histograms of cosine similarities, and the floor that a neighbour must reach."""
     ax = plt.gca() if ax is None else ax
     bins = np.linspace(-0.5, 1, 61)
     for name, values in samples.items():
         ax.hist(values, bins=bins, density=True, alpha=0.5, label=name)
-    ax.axvline(floor, color="tab:red", linewidth=1, label=f"min_sim {floor:g}")
+    if floor is not None:
+        ax.axvline(floor, color="tab:red", linewidth=1, label=f"min_sim {floor:g}")
     ax.set(xlabel=LABELS["similarity"], ylabel="share 占比 (density)")
     ax.legend(fontsize=8)
     return ax

@@ -298,8 +298,10 @@ def _stopped(notebook: Path, what: str) -> NotebookError:
     import nbformat
 
     cells = nbformat.read(notebook, as_version=4).cells
-    at = [c.id for c in cells if c.metadata.get("papermill", {}).get("status") in ("failed", "running")]
-    return NotebookError(f"{notebook.name} stopped at cell {at[0] if at else '?'}: {what} (see {notebook})")
+    failed = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("exception")]
+    begun = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
+    cell = next(iter(failed), begun[-1] if begun else "?")
+    return NotebookError(f"{notebook.name} stopped at cell {cell}: {what} (see {notebook})")
 
 
 _SERVERS = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url")

@@ -7,6 +7,7 @@ import nbformat
 import pytest
 
 from termmine import corpus, export, runs
+from termmine.errors import NotebookError
 
 FOLDER = [
     *(f"{name}{end}" for name in runs.NOTEBOOKS.values() for end in (".ipynb", ".html")),
@@ -59,7 +60,7 @@ def test_the_chain_finds_the_field(done):
     top = terms.loc[terms["rejected_by"] == "", "term"].head(50).tolist()
     reference = set(corpus.read_terms(Path(__file__).parents[1] / "data" / "sample" / "reference.txt"))
     assert len(reference & set(top)) >= 30, top
-    metrics = json.loads((done / "metrics.json").read_text())["evaluation"]
+    metrics = json.loads((done / "metrics.json").read_text(encoding="utf-8"))["evaluation"]
     assert metrics["average_precision"] > 0.25
     assert metrics["attested_recall"] > 0.4
 
@@ -69,7 +70,7 @@ def test_seeds_are_not_scored(done):
     losses = export.read_frame(done / "losses.csv")
     assert len(seeds) == 50
     assert not set(seeds) & set(losses["term"])
-    metrics = json.loads((done / "metrics.json").read_text())["evaluation"]
+    metrics = json.loads((done / "metrics.json").read_text(encoding="utf-8"))["evaluation"]
     assert metrics["reference_terms"] == len(losses)
     assert sum(n for name, n in metrics.items() if name in {
         "reference_not_in_the_corpus", "reference_not_a_candidate", "reference_rejected", "reference_ranked_low",
@@ -99,7 +100,7 @@ def test_the_index_shows_numbers_terms_figures_and_links(done):
     terms = export.read_frame(done / "terms.csv")
     # the table's data is JSON inside a JavaScript string
     assert json.dumps(json.dumps(terms["term"][0]))[3:-3] in html
-    assert html.count("data:image/png;base64,") == 7
+    assert html.count("data:image/png;base64,") == 8
     for name in runs.NOTEBOOKS.values():
         assert f'href="{name}.html"' in html
     assert "termmine run sample" in html and "average precision" in html
@@ -119,7 +120,7 @@ def test_own_text_with_seeds_without_reference(tmp_path, sample):
     parts[0].write_text("".join(lines[:50]), encoding="utf-8")
     parts[1].write_text("".join(lines[50:]), encoding="utf-8")
     out = run(tmp_path / "out", domain=parts, reference=None, seeds=seeds)
-    metrics = json.loads((out / "metrics.json").read_text())
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["expansion"]["seeds"] == 2 and metrics["expansion"]["missing_seeds"] == 1
     assert "average_precision" not in metrics["evaluation"]
     said = "\n".join(
@@ -144,7 +145,7 @@ def test_the_other_methods_are_a_parameter_away(tmp_path):
     }
     out = run(tmp_path / "out", parameters=parameters)
     assert "工蜂" in export.read_frame(out / "terms.csv")["term"].tolist()
-    assert json.loads((out / "metrics.json").read_text())["evaluation"]["attested_recall"] > 0
+    assert json.loads((out / "metrics.json").read_text(encoding="utf-8"))["evaluation"]["attested_recall"] > 0
 
 
 def test_a_failed_notebook_is_named_and_kept(tmp_path, termmine, monkeypatch):
@@ -156,9 +157,39 @@ def test_a_failed_notebook_is_named_and_kept(tmp_path, termmine, monkeypatch):
     cells = nbformat.read(tmp_path / "out" / "04_expansion.ipynb", as_version=4).cells
     assert any(output.output_type == "error" for cell in cells for output in cell.get("outputs", []))
     assert not (tmp_path / "out" / "index.html").exists()
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["status"] == "failed in 04_expansion"
+    assert (
+        json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))["status"]
+        == "failed in 04_expansion"
+    )
     status, out, _ = termmine("run", "sample", "--out", "out")
     assert status == 0 and "terms kept" in out
+
+
+def test_a_background_that_holds_the_domain_is_fine(tmp_path, sample):
+    both = tmp_path / "both.txt"
+    both.write_bytes((sample / "domain.txt").read_bytes() + (sample / "background.txt").read_bytes())
+    out = run(tmp_path / "out", background=(both,))
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
+    assert metrics["contrast"]["absent_from_background"] == 0
+
+
+def test_an_empty_list_says_why(tmp_path, termmine, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    status, out, err = termmine("run", "sample", "-p", "discovery.method=cohesion")  # 25 times is much for a page
+    assert status == 0 and "0 terms kept: reports/sample/terms.csv" in out
+    assert "candidates were rejected, most by" in err and "lower -p discovery.min_count" in err
+
+
+def test_a_dead_kernel_names_its_notebook(tmp_path, monkeypatch):
+    notebook = nbformat.read(runs.notebook_path("contrast"), as_version=4)
+    next(cell for cell in notebook.cells if cell.id == "load").source = "import os; os.kill(os.getpid(), 9)"
+    nbformat.write(notebook, tmp_path / "deadly.ipynb")
+    real = runs.notebook_path
+    monkeypatch.setattr(runs, "notebook_path", lambda s: tmp_path / "deadly.ipynb" if s == "contrast" else real(s))
+    with pytest.raises(NotebookError, match=r"02_contrast\.ipynb stopped at cell load: the kernel died"):
+        run(tmp_path / "out")
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["status"] == "failed in 02_contrast"
 
 
 def test_corpus_text_stays_text_in_the_pages(tmp_path, sample):
