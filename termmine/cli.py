@@ -121,9 +121,10 @@ def _make_job(
 def _existing(role: str, path: str) -> Path:
     """A list's file, from the current folder or as it travels with termmine."""
     found = datasets.resolve(path)
-    if not found.is_file():
-        raise InputError(f"--{role}: there is no file {path}; check its name and the folder you are in")
-    return found
+    try:
+        return corpus.find_files(found if found.exists() else path)[0]
+    except InputError as error:
+        raise InputError(f"--{role}: {error}") from None
 
 
 def _say_fetching(name: str) -> None:
@@ -183,6 +184,10 @@ def _report_stage(name: str, seconds: float | None) -> None:
 def _say_result(run: Path) -> None:
     metrics = export.read_json(run / "metrics.json")
     kept = metrics["expansion"]["terms"]
+    if metrics["expansion"]["missing_seeds"]:
+        reached = export.read_frame(run / "expansion.parquet")
+        absent = set(corpus.read_terms(run / "seeds.txt")) - set(reached.loc[reached["hop"] == 0, "term"])
+        _say(f"{len(absent)} seeds are no words of the segmented text and were left out: {', '.join(sorted(absent))}")
     click.echo(f"{kept:,} terms kept: {_shown(run / 'terms.csv')}")
     if not kept:
         _say(_why_empty(run, metrics))
@@ -229,7 +234,7 @@ def discover_command(paths: Sequence[str], output: str, method: str, parameters:
     corpus.check_chinese(lines.paths)
     words = discovery.discover(lines, discovery.make_config(**settings))
     if words.empty:
-        raise InputError(f"no word in {', '.join(paths)}; lower min_count (-p min_count=2) or give more text")
+        raise InputError(f"no word in {', '.join(paths)}; lower -p min_count, or give more text")
     if output == "-":
         click.echo(words.to_csv(index=False, lineterminator="\n"), nl=False)
     else:

@@ -105,7 +105,7 @@ def _check_file(path: Path) -> Path:
     if not path.is_file():
         raise InputError(f"{path} is no regular file; save the text into a file first, it is read more than once")
     if path.stat().st_size == 0:
-        raise InputError(f"{path} is empty; a UTF-8 text with one document a line is needed")
+        raise InputError(f"{path} is empty; a UTF-8 text is needed, one document or term a line")
     return path
 
 
@@ -126,7 +126,7 @@ def _decoding_message(path: Path) -> str:
     try:
         path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
-        return f"{path} is not UTF-8 at byte {error.start:,}; convert it first, e.g. with iconv -f GB18030 -t UTF-8"
+        return f"{path} is not UTF-8 at byte {error.start:,}; convert it to UTF-8 first, e.g. with iconv"
     return f"{path} changed while it was read; run again"
 
 

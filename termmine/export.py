@@ -160,4 +160,9 @@ def _figures(run: Path) -> Iterator[tuple[str, str, str, int]]:
             for output in cell.outputs:
                 if "image/png" in output.get("data", {}):
                     width = output.metadata.get("image/png", {}).get("width", 640)
-                    yield path.stem, caption.replace("**", ""), "".join(output.data["image/png"].split()), width
+                    yield (
+                        path.stem,
+                        caption.replace("*", "").replace("`", ""),
+                        "".join(output.data["image/png"].split()),
+                        width,
+                    )

@@ -84,11 +84,17 @@ def read_rules(path: str | os.PathLike) -> tuple[Rule, ...]:
         with open(path, encoding="utf-8-sig") as file:
             spec = json.load(file)
     except OSError as error:
-        raise InputError(f"the rules {path} cannot be read: {error.strerror}; check the name") from None
+        raise InputError(
+            f"the rules {path} cannot be read: {error.strerror}; give general, electricity or a JSON file"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"the rules {path} are not UTF-8 at byte {error.start:,}; convert them to UTF-8 first"
+        ) from None
     except ValueError as error:
         raise InputError(f"the rules {path} are not JSON: {error}") from None
     if not isinstance(spec, dict):
-        raise InputError(f"the rules {path} must be a JSON object of rule names, got a {type(spec).__name__}")
+        raise InputError(f"the rules {path} must be a JSON object of rule names, got {spec!r}")
     return make_rules(spec, source=os.fspath(path))
 
 

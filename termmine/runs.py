@@ -33,12 +33,14 @@ NOTEBOOKS = {
 PRESETS = ("classic",)
 # Filled in from the inputs, not with -p.
 _PATHS = ("domain", "background", "reference", "seeds", "rules", "out_dir")
-# What a run ends in; taken away before the next one into the same folder, so that a failed one cannot look complete.
-_RESULTS = ("index.html", "terms.csv", "metrics.json", "losses.csv")
-_ARTEFACTS = (
-    "manifest.json", "words.csv", "words.parquet", "background_words.parquet", "candidates.parquet",
-    "contrast.parquet", "vectors.npz", "expansion.parquet", "seeds.txt",
-)  # fmt: skip
+# All that a run writes into its folder.
+_FILES = frozenset(
+    [
+        *("index.html", "terms.csv", "words.csv", "losses.csv", "seeds.txt", "metrics.json", "manifest.json"),
+        *("words.parquet", "background_words.parquet", "candidates.parquet", "contrast.parquet", "expansion.parquet"),
+        *("vectors.npz", *(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".ipynb", ".html"))),
+    ]
+)
 _VERSIONS = ("termmine", "numpy", "pandas", "numba", "scipy", "gensim", "papermill", "pyarrow")
 
 Parameters = Mapping[str, Mapping[str, object]]  # stage -> name -> value
@@ -175,11 +177,12 @@ def check_inputs(job: Job) -> None:
         for kind, (path, terms) in lists.items():
             if not ngrams.Trie(terms).occurrences(domain)["count"].any():
                 raise InputError(
-                    f"none of the {len(terms)} {kind} terms in {path} occurs in the domain; give terms of this field"
+                    f"none of the {len(terms)} {kind} terms in {path} occurs in the domain; "
+                    "give terms of this field, one a line"
                 )
     _check_out(job.out)
     for path in (path for paths in job.inputs().values() for path in paths):
-        if path.resolve().parent == job.out.resolve() and _is_ours(path.name):
+        if path.resolve().parent == job.out.resolve() and path.name in _FILES:
             raise InputError(f"the input {path} lies in --out {job.out} and would be overwritten; give another folder")
 
 
@@ -188,16 +191,16 @@ def _check_out(out: Path) -> None:
         raise InputError(f"--out must be a folder, {out} is a file; give another name")
     if out.exists() and out.resolve() == datasets.shipped("notebooks").resolve():
         raise InputError(f"--out {out} holds the notebooks themselves; give another folder")
-    others = [path.name for path in out.iterdir() if not _is_ours(path.name)] if out.is_dir() else []
+    names = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
+    is_run = bool({"manifest.json", "words.parquet"} & set(names))  # the latter: the notebooks were run by hand
+    others = [name for name in names if name not in _FILES or not is_run]
     if others:
         raise InputError(f"--out {out} holds other files than a run's, e.g. {min(others)}; give a new or empty folder")
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
+    if not parent.is_dir():
+        raise InputError(f"--out {out} cannot be made: {parent} is a file; give another folder")
+    if not os.access(parent, os.W_OK):
         raise InputError(f"--out {out} cannot be written: no permission in {parent}; give another folder")
-
-
-def _is_ours(name: str) -> bool:
-    return name in (*_RESULTS, *_ARTEFACTS) or Path(name).stem in NOTEBOOKS.values() or name.startswith(".")
 
 
 def run(job: Job, *, on_stage: Callable[[str, float | None], object] | None = None, progress: bool = False) -> Path:
@@ -217,11 +220,14 @@ def run(job: Job, *, on_stage: Callable[[str, float | None], object] | None = No
     check_parameters(job.parameters)
     check_inputs(job)
     parameters = merge(read_preset(job.preset), job.parameters)
-    job.out.mkdir(parents=True, exist_ok=True)
+    try:
+        job.out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {job.out} cannot be made: {error.strerror}; give another folder") from None
     manifest = _new_manifest(job, parameters)
-    export.write_json(manifest, job.out / "manifest.json")
-    for name in (*_RESULTS, *(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".ipynb", ".html"))):
+    for name in _FILES:  # nothing of an earlier run may pass for this one's
         (job.out / name).unlink(missing_ok=True)
+    export.write_json(manifest, job.out / "manifest.json")
     for stage, name in NOTEBOOKS.items():
         if on_stage is not None:
             on_stage(name, None)

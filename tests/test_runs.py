@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from termmine import corpus, export, runs
-from termmine.errors import NotebookError
+from termmine.errors import InputError, NotebookError
 
 FOLDER = [
     *(f"{name}{end}" for name in runs.NOTEBOOKS.values() for end in (".ipynb", ".html")),
@@ -190,6 +190,13 @@ def test_a_dead_kernel_names_its_notebook(tmp_path, monkeypatch):
         run(tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["status"] == "failed in 02_contrast"
+
+
+def test_an_input_inside_the_run_is_refused(done):
+    before = {path.name: path.read_bytes() for path in done.iterdir()}
+    with pytest.raises(InputError, match=r"seeds\.txt lies in --out .* would be overwritten"):
+        run(done, seeds=done / "seeds.txt")
+    assert {path.name: path.read_bytes() for path in done.iterdir()} == before
 
 
 def test_corpus_text_stays_text_in_the_pages(tmp_path, sample):
