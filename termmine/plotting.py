@@ -121,11 +121,13 @@ def plot_stages(stages: pd.Series, *, ax: Axes | None = None) -> Axes:
 def _annotate(ax: Axes, rows: pd.DataFrame, x: str, y: str, most: int) -> None:
     """Label the first ``most`` rows that have room; call it when the axes' scales are set."""
     ax.autoscale_view()
-    taken = np.empty((0, 2))
+    size = 9  # points, the width and height of a Chinese character
+    taken: list[tuple[float, float, float]] = []  # left, right, bottom of each label, points
     for row in rows.to_dict("records"):
-        here = ax.transData.transform((row[x], row[y])) * 72 / ax.figure.dpi  # points
-        width = 9.0 * len(row["term"])
-        if len(taken) == most or (np.abs(taken - here) < (max(width, 40.0), 10.0)).all(axis=1).any():
+        left, bottom = ax.transData.transform((row[x], row[y])) * 72 / ax.figure.dpi
+        right = left + size * (len(row["term"]) + 1)
+        clashes = (left < other[1] and other[0] < right and abs(bottom - other[2]) < size + 2 for other in taken)
+        if len(taken) == most or any(clashes):
             continue
-        taken = np.vstack([taken, here])
-        ax.annotate(row["term"], (row[x], row[y]), fontsize=9, xytext=(3, 2), textcoords="offset points")
+        taken.append((left, right, bottom))
+        ax.annotate(row["term"], (row[x], row[y]), fontsize=size, xytext=(3, 2), textcoords="offset points")
