@@ -5,6 +5,7 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import yaml
@@ -53,17 +54,7 @@ _parameter = click.option(
 @click.option("--out", metavar="DIR", help="The run's folder [default: reports/NAME].")
 @click.option("--preset", default="classic", show_default=True, metavar="PRESET", help="A set of parameters: classic.")
 @_parameter
-def run_command(
-    name: str | None,
-    domain: Sequence[str],
-    background: Sequence[str],
-    reference: str | None,
-    seeds: str | None,
-    rules: str | None,
-    out: str | None,
-    preset: str,
-    parameters: Sequence[str],
-) -> None:
+def run_command(parameters: Sequence[str], **options: Any) -> None:
     """Run the five notebooks on data set NAME (default: law) or on one's own text.
 
     \b
@@ -72,12 +63,10 @@ def run_command(
       termmine run sample -p discovery.method=cohesion -p discovery.min_count=5
       termmine run --domain my/*.txt --background news/*.txt --reference terms.txt --seeds seeds.txt
     """
-    if domain and name:
-        raise InputError(f"give a data set or --domain, not both; got {name} and {domain[0]}")
     overrides = _stage_parameters(parameters)
-    runs.read_preset(preset)
+    runs.read_preset(options["preset"])
     runs.check_parameters(overrides)
-    job = _make_job(name, domain, background, reference, seeds, rules, out, preset, overrides)
+    job = _make_job(parameters=overrides, **options)
     index = runs.run(job, on_stage=_report_stage, progress=sys.stderr.isatty())
     _say_result(index.parent)
 
@@ -94,6 +83,8 @@ def _make_job(
     parameters: runs.Parameters,
 ) -> runs.Job:
     """Find the files; what cannot be used is refused before anything is fetched."""
+    if domain and name:
+        raise InputError(f"give a data set or --domain, not both; got {name} and {domain[0]}")
     given = {"reference": reference, "seeds": seeds}
     lists = {role: _existing(role, path) for role, path in given.items() if path is not None}
     here = corpus.find_files(domain) if domain else []
