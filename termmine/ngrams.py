@@ -188,17 +188,6 @@ def _count_spans(ids, starts, lengths):
     return first[:size].copy(), counts[:size].copy(), which
 
 
-def run_bounds(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and lengths of the runs of True.
-
-    >>> [a.tolist() for a in run_bounds(np.array([True, True, False, True]))]
-    [[0, 3], [2, 1]]
-    """
-    edges = np.diff(np.concatenate([[0], inside.view(np.int8), [0]]))
-    starts = np.flatnonzero(edges == 1)
-    return starts, np.flatnonzero(edges == -1) - starts
-
-
 def window_starts(text: EncodedText, n: int) -> np.ndarray:
     """Every position at which ``n`` units stand in a row, no border among them."""
     if text.ids.size < n:
