@@ -3,16 +3,18 @@
 In the classic chain every discovered word of two characters or more is a candidate.
 """
 
+from collections.abc import Iterable
+
 import pandas as pd
 
-from termmine import ngrams
+from termmine import lattice
 
 
 def from_words(
     words: pd.DataFrame,
     background_words: pd.DataFrame,
-    domain: ngrams.EncodedText,
-    background: ngrams.EncodedText,
+    domain: Iterable[str],
+    background: Iterable[str],
     *,
     min_len: int = 2,
 ) -> pd.DataFrame:
@@ -31,7 +33,7 @@ def from_words(
     """
     frame = words[words["term"].str.len() >= min_len].rename(columns={"count": "word_count"})
     frame = frame.sort_values("term", ignore_index=True)
-    trie = ngrams.Trie(frame["term"].tolist())
+    trie = lattice.Trie(frame["term"].tolist())
     here, there = trie.occurrences(domain), trie.occurrences(background)
     as_word = background_words.set_index("term")["count"].reindex(frame["term"], fill_value=0)
     return pd.DataFrame(

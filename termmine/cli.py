@@ -3,15 +3,15 @@
 import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 import yaml
 
 import termmine
-from termmine import corpus, datasets, discovery, export, runs
+from termmine import corpus, datasets, discovery, export, runs, segmentation
 from termmine.errors import InputError, TermmineError
 
 
@@ -37,6 +37,10 @@ class _SeveralValues(click.Command):
 @click.option("-v", "--verbose", is_flag=True, help="Show the traceback of an error.")
 def cli(verbose: bool) -> None:
     """From the raw text of a field to its glossary, without labels."""
+
+
+def _output(about: str, **options: Any) -> Callable:
+    return click.option("-o", "--output", metavar="FILE", help=about, **options or {"required": True})
 
 
 _parameter = click.option(
@@ -203,8 +207,8 @@ def _why_empty(run: Path, metrics: dict) -> str:
 
 @cli.command("discover")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
-@click.option("-o", "--output", required=True, metavar="FILE", help="A .csv or .parquet file; - for standard output.")
-@click.option("--method", default="pmi", show_default=True, metavar="METHOD", help="pmi or cohesion.")
+@_output("A .csv or .parquet file; - for standard output.")
+@click.option("--method", default="pmi", show_default=True, metavar="METHOD", help="pmi, cohesion or em.")
 @_parameter
 def discover_command(paths: Sequence[str], output: str, method: str, parameters: Sequence[str]) -> None:
     """Find the words of text files, without starting a notebook.
@@ -215,15 +219,12 @@ def discover_command(paths: Sequence[str], output: str, method: str, parameters:
       termmine discover a.txt -o - --method cohesion -p min_count=10
     """
     settings = {name.removeprefix("discovery."): value for name, value in map(_assignment, parameters)}
-    settings["method"] = method
-    runs.check_parameters({"discovery": settings})
-    if output != "-" and Path(output).suffix not in (".csv", ".parquet"):
-        raise InputError(f"-o must end with .csv or .parquet, or be -, got {output}")
-    if not Path(output).absolute().parent.is_dir():
-        raise InputError(f"-o {output}: there is no folder {Path(output).parent}; make it first")
+    runs.check_stage("discovery", {"method": method} | settings, discovery.DEFAULTS)
+    config = discovery.make_config(**{"method": method} | settings)
+    _check_output(output, (".csv", ".parquet"))
     lines = corpus.read_lines(paths)
     corpus.check_chinese(lines.paths)
-    words = discovery.discover(lines, discovery.make_config(**settings))
+    words = discovery.discover(lines, config)
     if words.empty:
         raise InputError(f"no word in {', '.join(paths)}; lower -p min_count, or give more text")
     if output == "-":
@@ -231,6 +232,49 @@ def discover_command(paths: Sequence[str], output: str, method: str, parameters:
     else:
         export.write_frame(words, output)
         _say(f"{len(words):,} words: {output}")
+
+
+def _check_output(output: str, suffixes: Sequence[str]) -> None:
+    if output == "-":
+        return
+    if suffixes and Path(output).suffix not in suffixes:
+        raise InputError(f"-o must end with {' or '.join(suffixes)}, or be -, got {output}")
+    if not Path(output).absolute().parent.is_dir():
+        raise InputError(f"-o {output}: there is no folder {Path(output).parent}; make it first")
+
+
+@cli.command("segment")
+@click.argument("paths", nargs=-1, metavar="[PATH…]")
+@click.option(
+    "--words", required=True, metavar="FILE", help="The vocabulary: words.csv or words.parquet of discover or a run."
+)
+@_output("A text file; - for standard output.", default="-")
+def segment_command(paths: Sequence[str], words: str, output: str) -> None:
+    """Cut text into words, single spaces between them, line by line, every character kept.
+
+    Reads standard input where no file is given.
+
+    \b
+    Examples:
+      termmine segment --words words.csv my/*.txt > cut.txt
+      echo 电力系统 | termmine segment --words reports/law/words.csv
+    """
+    _check_output(output, ())
+    files = corpus.find_files(paths) if paths else []
+    vocabulary = export.read_frame(corpus.find_files(words)[0])
+    segmenter = segmentation.Segmenter(vocabulary)
+    blocks = (block for path in files or [None] for block in corpus.read_blocks(path))
+    if output == "-":
+        _write_text(segmenter.spaced(blocks), sys.stdout.buffer)
+        return
+    with export.replacing(output) as temporary, temporary.open("wb") as file:
+        _write_text(segmenter.spaced(blocks), file)
+
+
+def _write_text(parts: Iterable[str], file: BinaryIO) -> None:
+    for part in parts:
+        file.write(part.encode("utf-8"))
+    file.flush()
 
 
 @cli.group("data")

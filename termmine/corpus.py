@@ -4,9 +4,11 @@ A corpus is an iterable of documents, one ``str`` each, that can be read again a
 one document a line.
 """
 
+import codecs
 import glob
 import os
 import re
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from termmine.errors import InputError
 _WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code - 0xFEE0).isalnum()}
 FOLD = _WIDE | {0xFF0E: ord("."), 0x3000: ord(" ")}
 _HAN = re.compile("[\u4e00-\u9fa5]")
+_WIDE_CHARACTER = re.compile("[\u3000\uff01-\uff5e]")
+_BLOCK = 1 << 22  # bytes read at a time
 
 
 def fold(text: str) -> str:
@@ -25,7 +29,7 @@ def fold(text: str) -> str:
     >>> fold("ＳＦ６断路器，３．５ｋＶ")
     'SF6断路器，3.5kV'
     """
-    return text.translate(FOLD)
+    return text.translate(FOLD) if _WIDE_CHARACTER.search(text) else text  # translate is slow
 
 
 class Corpus:
@@ -42,6 +46,15 @@ class Corpus:
     def __iter__(self) -> Iterator[str]:
         for path in self.paths:
             yield from _read_file(path)
+
+    def blocks(self) -> Iterator[str]:
+        """The text as it stands in the files, not folded, some millions of characters at a time.
+
+        A line may go over several blocks; a line break stands between files.
+        """
+        for path in self.paths:
+            yield from _read_text(path)
+            yield "\n"
 
     def __repr__(self) -> str:
         return f"Corpus({', '.join(path.name for path in self.paths)})"
@@ -92,7 +105,7 @@ def check_chinese(paths: Iterable[Path]) -> None:
     InputError : such a file, or one that cannot be read
     """
     for path in paths:
-        if not any(map(_HAN.search, _read_file(path))):
+        if not any(map(_HAN.search, read_blocks(path))):
             raise InputError(f"{path} holds no Chinese character; give Chinese text in UTF-8")
 
 
@@ -110,24 +123,47 @@ def _check_file(path: Path) -> Path:
 
 
 def _read_file(path: Path) -> Iterator[str]:
+    """The folded lines that are not empty."""
+    rest: list[str] = []  # of a line that goes over several blocks
+    for block in _read_text(path):
+        *lines, last = block.replace("\r", "\n").split("\n")
+        if lines:
+            lines[0] = "".join([*rest, lines[0]])
+            rest = []
+        rest.append(last)
+        yield from filter(None, (fold(line).strip() for line in lines))
+    if line := fold("".join(rest)).strip():
+        yield line
+
+
+def read_blocks(path: Path | None) -> Iterator[str]:
+    """The text of a file as it stands, some millions of bytes at a time; of standard input for ``None``.
+
+    Raises
+    ------
+    InputError : it cannot be read, or is not UTF-8
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    end = 0  # bytes read
     try:
-        with open(path, encoding="utf-8-sig") as file:
-            for line in file:
-                if line := fold(line).strip():
-                    yield line
-    except UnicodeDecodeError:
-        raise InputError(_decoding_message(path)) from None
+        with sys.stdin.buffer if path is None else open(path, "rb") as file:
+            while data := file.read(_BLOCK):
+                end += len(data)
+                yield decoder.decode(data)
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        wrong = end - len(error.object) + error.start  # the object: what was kept of the block before, and this one
+        name = path or "standard input"
+        raise InputError(f"{name} is not UTF-8 at byte {wrong:,}; convert it to UTF-8 first, e.g. with iconv") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
 
 
-def _decoding_message(path: Path) -> str:
-    """Where the file stops being UTF-8: the decoder reads in blocks and only knows the block's offset."""
-    try:
-        path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        return f"{path} is not UTF-8 at byte {error.start:,}; convert it to UTF-8 first, e.g. with iconv"
-    return f"{path} changed while it was read; run again"
+def _read_text(path: Path) -> Iterator[str]:
+    """The same without the byte-order mark."""
+    blocks = read_blocks(path)
+    yield next(blocks).removeprefix("\ufeff")
+    yield from blocks
 
 
 def read_terms(path: str | os.PathLike) -> list[str]:

@@ -8,7 +8,7 @@ into that word, most frequent first, ties by ``term``.
 import math
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,7 @@ from termmine.errors import InputError
 LOG_ZERO = -100.0  # nats; what the original takes for log 0, and a character outside the vocabulary costs
 _ALNUM = re.compile(r"[0-9A-Za-z]+")
 _ALNUM_OR_DOT = re.compile(r"[0-9A-Za-z.]+")
+_MIXED = re.compile(r"([0-9A-Za-z]+|[^0-9A-Za-z]+)([0-9A-Za-z]+|[^0-9A-Za-z]+)")
 # What the original program of the cohesion post deletes from a line, in two passes.
 _DELETED = (r"[\s+\.\!\/_,$%^*(+\"')]+", r"[+——()?【】“”！，。？、~@#￥%……&*（）0-9a-zA-Z]+")
 
@@ -28,19 +29,19 @@ def _check(holds: bool, name: str, must: str, value: object) -> None:
         raise InputError(f"{name} must be {must}, got {value!r}")
 
 
-def _check_lengths(min_count: int, max_len: int) -> None:
-    _check(min_count >= 1, "min_count", "1 or more", min_count)
-    _check(max_len == 0 or 2 <= max_len <= 12, "max_len", "in 2..12, or 0 for no limit", max_len)
+def _check_lengths(min_count: int | None, max_len: int | None) -> None:
+    _check(min_count is None or min_count >= 1, "min_count", "1 or more", min_count)
+    _check(max_len is None or 2 <= max_len <= 12, "max_len", "in 2..12", max_len)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PmiConfig:
     """Thresholds of the PMI chain; the source post uses ``min_proba=1e-6, min_pmi=.5`` and no other."""
 
-    min_count: int = 2  # occurrences of a strong pair, and of a word in the end
+    min_count: int | None = None  # occurrences of a strong pair, and of a word in the end; None: by corpus size
     min_proba: float = 1e-6  # share of all pairs, and of all pieces
     min_pmi: float = 0.5  # nats
-    max_len: int = 12  # characters; longer pieces are taken apart into words, or dropped; 0 sets no limit
+    max_len: int | None = 12  # characters; longer pieces are taken apart into words, or dropped; None sets no limit
 
     def __post_init__(self) -> None:
         _check_lengths(self.min_count, self.max_len)
@@ -50,79 +51,133 @@ class PmiConfig:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CohesionConfig:
-    """Thresholds of cohesion discovery; the defaults are the source post's.
+    """Thresholds of cohesion discovery.
 
-    Without ``classic``, text is split at whatever is no Han character, and a line of two characters is text like any
-    other; the original deletes punctuation, digits and Latin letters and skips such lines.
+    With ``classic``, all is as in the source post's program, whose thresholds are a count of 25 and ratios of 5, 25 and
+    125: it deletes punctuation, digits and Latin letters instead of splitting there, skips lines of two characters, and
+    knows no ``deviations``, no ``min_gain``, no runs of letters and digits.
     """
 
-    min_count: int = 25  # occurrences of an n-gram, and of a word
-    min_cohesion: Mapping[int, float] = field(default_factory=lambda: {2: 5.0, 3: 25.0, 4: 125.0})  # ratio
-    max_len: int = 12  # characters; longer words are dropped; 0 sets no limit
+    min_count: int | None = None  # occurrences of an n-gram, and of a word; None: by corpus size
+    min_cohesion: Mapping[int, float] | None = None  # ratio by length; None: 3, 25, 125, with classic 5, 25, 125
+    deviations: float = 1.0  # standard errors that a count is lowered by before it is compared to chance
+    min_gain: float = 3.6  # nats, times the root of gaps: what a word must be above its parts; 0 keeps all
+    max_len: int | None = 12  # characters; longer words are dropped; None sets no limit
     back_check: bool = True
     classic: bool = False  # as the original program does
 
     def __post_init__(self) -> None:
         _check_lengths(self.min_count, self.max_len)
+        if self.min_cohesion is None:
+            object.__setattr__(self, "min_cohesion", {2: 5.0 if self.classic else 3.0, 3: 25.0, 4: 125.0})
         lengths = sorted(self.min_cohesion)
         _check(lengths == [2, 3, 4], "min_cohesion", "a threshold for each of the lengths 2, 3, 4", lengths)
         thresholds = list(self.min_cohesion.values())
         _check(all(value > 0 for value in thresholds), "min_cohesion", "positive", thresholds)
+        _check(0 <= self.deviations < math.inf, "deviations", "0 or more", self.deviations)
+        _check(0 <= self.min_gain < math.inf, "min_gain", "0 or more", self.min_gain)
 
 
-def make_config(
-    method: str = "pmi",
-    *,
-    min_count: int = 0,
-    min_proba: float = 1e-6,
-    min_pmi: float = 0.5,
-    min_cohesion: Mapping[int | str, float] | None = None,
-    max_len: int = 12,
-    back_check: bool = True,
-) -> PmiConfig | CohesionConfig:
-    """A method's config from the plain parameters of a notebook or command line.
+Config = PmiConfig | CohesionConfig
 
-    Parameters
-    ----------
-    method : ``"pmi"`` or ``"cohesion"``; the other method's parameters are not used
-    min_count : occurrences; 0 takes the method's default (pmi 2, cohesion 25)
-    min_proba, min_pmi : of ``PmiConfig``
-    min_cohesion, back_check : of ``CohesionConfig``; lengths may be strings, as JSON has them
-    max_len : characters
+# The parameters of a notebook and of the command line; "auto" is chosen by the corpus.
+DEFAULTS = {
+    "method": "pmi",
+    "min_count": "auto",
+    "min_proba": 1e-6,
+    "min_pmi": 0.5,
+    "min_cohesion": {2: 3.0, 3: 25.0, 4: 125.0},
+    "min_gain": 3.6,
+    "max_len": 12,
+    "back_check": True,
+}
+# Floors on 1.6 million characters (5 MB): the cohesion post's, and one at which the PMI chain is right as often.
+_FLOOR_AT = {"pmi": 5, "cohesion": 25}
+
+
+def make_config(**parameters: object) -> Config:
+    """A method's config from the plain parameters of a notebook or command line, ``DEFAULTS`` where they say nothing.
+
+    The other methods' parameters are checked and not used. Lengths in ``min_cohesion`` may be strings, as in JSON.
 
     Raises
     ------
     InputError : no such method, or a value out of its range
+    TypeError : no such parameter, or a value of the wrong type
 
-    >>> make_config("cohesion").min_count
-    25
+    >>> make_config(method="cohesion", min_count=10).min_count
+    10
     """
-    _check(min_count >= 0, "min_count", "1 or more, or 0 for the method's default", min_count)
-    _check(method in ("pmi", "cohesion"), "method", "pmi or cohesion", method)
-    thresholds = {}
-    if min_cohesion:
-        lengths = list(map(str, min_cohesion))
-        _check(all(map(str.isdecimal, lengths)), "min_cohesion", "a table of lengths in characters", lengths)
-        thresholds["min_cohesion"] = {int(length): ratio for length, ratio in min_cohesion.items()}
-    chosen = {"max_len": max_len} | ({"min_count": min_count} if min_count else {})
-    configs = {  # both, so that a wrong value is noticed whichever method is on
-        "pmi": PmiConfig(min_proba=min_proba, min_pmi=min_pmi, **chosen),
-        "cohesion": CohesionConfig(back_check=back_check, **thresholds, **chosen),
+    if unknown := set(parameters) - set(DEFAULTS):
+        raise TypeError(f"there is no parameter {min(unknown)}; there are: {', '.join(DEFAULTS)}")
+    values = DEFAULTS | parameters
+    _check(values["method"] in _FLOOR_AT, "method", " or ".join(_FLOOR_AT), values["method"])
+    lengths = list(map(str, values["min_cohesion"]))
+    _check(all(map(str.isdecimal, lengths)), "min_cohesion", "a table of lengths in characters", lengths)
+    values["min_cohesion"] = {int(length): ratio for length, ratio in values["min_cohesion"].items()}
+    values |= {name: None for name, value in values.items() if value == "auto"}
+    configs = {  # all, so that a wrong value is noticed whichever method is on
+        "pmi": PmiConfig(**_chosen(values, "min_count", "min_proba", "min_pmi", "max_len")),
+        "cohesion": CohesionConfig(**_chosen(values, "min_count", "min_cohesion", "min_gain", "max_len", "back_check")),
     }
-    return configs[method]
+    return configs[values["method"]]
 
 
-def discover(lines: Iterable[str], config: PmiConfig | CohesionConfig | None = None) -> pd.DataFrame:
+def _chosen(values: Mapping[str, object], *names: str) -> dict[str, object]:
+    return {name: values[name] for name in names}
+
+
+def method_of(config: Config) -> str:
+    """``"pmi"`` or ``"cohesion"``."""
+    return "cohesion" if isinstance(config, CohesionConfig) else "pmi"
+
+
+def floor_for(method: str, characters: int) -> int:
+    """The default ``min_count`` for a corpus: it grows with the root of its size, as the error of a count does.
+
+    Parameters
+    ----------
+    method : ``"pmi"`` or ``"cohesion"``
+    characters : Han characters of the corpus
+
+    >>> [floor_for("cohesion", n) for n in (7_000, 1_600_000, 33_000_000)]
+    [2, 25, 114]
+    """
+    return max(2, round(_FLOOR_AT[method] * math.sqrt(characters / 1.6e6)))
+
+
+def fitted(config: Config, text: ngrams.Text) -> Config:
+    """The config with the floor that fits the text, where it names none."""
+    if config.min_count is not None:
+        return config
+    return replace(config, min_count=floor_for(method_of(config), text.count_han()))
+
+
+def encode(lines: Iterable[str], config: Config) -> ngrams.EncodedText:
+    """The text as the config's method reads it; ``discover`` takes it in place of the lines."""
+    if not (isinstance(config, CohesionConfig) and config.classic):
+        return ngrams.encode(lines)
+    first, second = (re.compile(pattern) for pattern in _DELETED)
+    return ngrams.encode((second.sub("", first.sub("", line.strip())) for line in lines), units="any")
+
+
+def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -> pd.DataFrame:
     """Find the words of a corpus; the config's class says by which method (default: the PMI chain).
+
+    Parameters
+    ----------
+    lines : documents, read once, or what ``encode`` made of them
+    config : thresholds
 
     Returns
     -------
     words frame : ``term, count``, most frequent first, single characters included
     """
     config = PmiConfig() if config is None else config
-    if isinstance(config, CohesionConfig):
-        return _words_frame(_cohesion_words(_encode_cohesion(lines, config), config))
-    return _words_frame(_pmi_words(ngrams.encode(lines), config))
+    text = lines if isinstance(lines, ngrams.Text) else encode(lines, config)
+    config = fitted(config, text)
+    find = _cohesion_words if isinstance(config, CohesionConfig) else _pmi_words
+    return _words_frame(find(text, config))
 
 
 def _words_frame(counts: Mapping[str, int]) -> pd.DataFrame:
@@ -160,57 +215,51 @@ def pmi(term: str, counts: Mapping[str, int], total: int) -> float:
 # --- the PMI chain ---------------------------------------------------------------------------------------
 
 
-def _score_pairs(
-    text: ngrams.EncodedText, config: PmiConfig
-) -> tuple[ngrams.SpanCounts, np.ndarray, np.ndarray, np.ndarray]:
-    """Distinct neighbouring pairs, their PMI in nats, which are strong, and where each pair stands."""
-    inside = np.flatnonzero(text.ids)
-    characters = np.bincount(text.ids[inside], minlength=1)
-    starts = ngrams.window_starts(text, 2)
-    pairs = ngrams.count_spans(text, starts, 2)
+def _score_pairs(text: ngrams.Text, config: PmiConfig, floor: int = 1) -> tuple[ngrams.Ngrams, np.ndarray, np.ndarray]:
+    """Neighbouring pairs of at least ``floor`` occurrences, their PMI in nats, and which are strong."""
+    total = max(text.count_windows(2), 1)
+    floor = max(floor, _least_above(config.min_proba, total)) if floor > 1 else 1
+    pairs = text.count_ngrams(2, floor=floor)
+    characters = text.unit_counts()
     with np.errstate(divide="ignore"):
-        log_p = np.log(pairs.counts) - np.log(max(starts.size, 1))
-        log_c = np.log(characters) - np.log(max(inside.size, 1))
-    bond = log_p - log_c[text.ids[pairs.starts]] - log_c[text.ids[pairs.starts + 1]]
+        log_p = np.log(pairs.counts) - np.log(total)
+        log_c = np.log(characters) - np.log(max(characters.sum(), 1))
+    bond = log_p - log_c[pairs.part(0, 1)] - log_c[pairs.part(1, 2)]
     strong = (log_p > math.log(config.min_proba)) & (bond > config.min_pmi) & (pairs.counts >= config.min_count)
-    return pairs, bond, strong, starts
+    return pairs, bond, strong
 
 
-def score_pairs(lines: Iterable[str], config: PmiConfig | None = None) -> pd.DataFrame:
+def score_pairs(lines: Iterable[str] | ngrams.Text, config: PmiConfig | None = None) -> pd.DataFrame:
     """Every neighbouring pair of characters as the PMI chain sees it.
 
     Returns
     -------
-    frame : ``term, count, pmi`` (nats), ``is_strong``; in order of first occurrence
+    frame : ``term, count, pmi`` (nats), ``is_strong``; by code points
     """
-    text = ngrams.encode(lines)
-    pairs, bond, strong, _ = _score_pairs(text, config or PmiConfig())
-    terms = text.spans(pairs.starts, pairs.lengths)
-    return pd.DataFrame({"term": terms, "count": pairs.counts, "pmi": bond, "is_strong": strong})
+    config = config or PmiConfig()
+    text = lines if isinstance(lines, ngrams.Text) else encode(lines, config)
+    pairs, bond, strong = _score_pairs(text, fitted(config, text))
+    return pd.DataFrame({"term": pairs.strings(), "count": pairs.counts, "pmi": bond, "is_strong": strong})
 
 
-def _pmi_words(text: ngrams.EncodedText, config: PmiConfig) -> dict[str, int]:
-    pairs, _, strong, starts = _score_pairs(text, config)
-    glued = np.zeros(text.ids.size, dtype=bool)  # glued[i]: no cut between i and i + 1
-    glued[starts] = strong[pairs.which]
-    pieces = ngrams.count_spans(text, *_pieces(text.ids > 0, glued))
-    kept = np.log(pieces.counts) - np.log(max(pieces.counts.sum(), 1)) > math.log(config.min_proba)
-    terms = text.spans(pieces.starts[kept], pieces.lengths[kept])
-    words = _dissolve(dict(zip(terms, pieces.counts[kept].tolist(), strict=True)), config.max_len)
+def _pmi_words(text: ngrams.Text, config: PmiConfig) -> dict[str, int]:
+    pairs, _, strong = _score_pairs(text, config, config.min_count)
+    cut = ngrams.Cut(pairs.where(strong))
+    pieces = text.count_pieces(cut, lambda total: _least_above(config.min_proba, total))
+    words = _dissolve(pieces.in_order(), config.max_len)
     longest = config.max_len or max(map(len, words), default=0)
     return {word: number for word, number in words.items() if number >= config.min_count and len(word) <= longest}
 
 
-def _pieces(inside: np.ndarray, glued: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Starts and lengths of the maximal pieces whose neighbours are glued."""
-    begins = inside.copy()
-    begins[1:] &= ~glued[:-1]
-    starts = np.flatnonzero(begins)
-    before = np.concatenate([[0], np.cumsum(inside)])  # units before each position
-    return starts, np.diff(np.append(before[starts], before[-1]))
+def _least_above(share: float, total: int) -> int:
+    """The least count with ln count - ln total > ln share, as floating point has it."""
+    number = max(int(share * total) - 1, 1)
+    while np.log(number) - np.log(max(total, 1)) <= math.log(share):
+        number += 1
+    return number
 
 
-def _dissolve(words: dict[str, int], max_len: int) -> dict[str, int]:
+def _dissolve(words: dict[str, int], max_len: int | None) -> dict[str, int]:
     """Take apart the words that are no more than their parts (the chain's de-redundancy), longest first."""
     counts = dict(words)
     weight = dict(words)  # what the segmentation sees while the words are taken out one by one
@@ -276,86 +325,169 @@ def _combine(tokens: list[str]) -> list[str]:
 # --- cohesion --------------------------------------------------------------------------------------------
 
 
-def _encode_cohesion(lines: Iterable[str], config: CohesionConfig) -> ngrams.EncodedText:
-    if not config.classic:
-        return ngrams.encode(lines, units="han")
-    first, second = (re.compile(pattern) for pattern in _DELETED)
-    return ngrams.encode((second.sub("", first.sub("", line.strip())) for line in lines), units="any")
-
-
-def _score_ngrams(
-    text: ngrams.EncodedText, config: CohesionConfig
-) -> dict[int, tuple[ngrams.SpanCounts, np.ndarray, np.ndarray]]:
-    """For n = 1..4: the distinct n-grams, their cohesion, and where each window stands."""
-    where = {n: ngrams.window_starts(text, n) for n in range(1, 5)}
-    tables = {n: ngrams.count_spans(text, where[n], n) for n in where}
-    at = {}  # row of the n-gram that begins at a position
-    for n in where:
-        at[n] = np.zeros(text.ids.size, dtype=np.int32)
-        at[n][where[n]] = tables[n].which
-    total = tables[1].counts[tables[1].counts >= config.min_count].sum()
-    scored = {1: (tables[1], np.zeros(tables[1].counts.size), where[1])}
+def _score_ngrams(text: ngrams.Text, config: CohesionConfig) -> dict[int, tuple[ngrams.Ngrams, np.ndarray]]:
+    """For n = 2..4: the n-grams that occur ``min_count`` times, and their cohesion."""
+    units = text.unit_counts()
+    frequent = np.flatnonzero(units >= config.min_count)
+    tables = {1: ngrams.Ngrams(1, frequent.astype(np.uint64), units[frequent])}
+    total = tables[1].counts.sum()
+    scored = {}
     for n in (2, 3, 4):
-        table, starts = tables[n], tables[n].starts
-        ratio = np.full(starts.size, np.inf)
+        table = text.count_ngrams(n, floor=config.min_count, shorter=tables[n - 1])
+        tables[n] = table
+        seen = _lowered(table.counts, config)
+        ratio = np.full(table.keys.size, np.inf)
         for k in range(1, n):
-            left, right = tables[k].counts[at[k][starts]], tables[n - k].counts[at[n - k][starts + k]]
-            ratio = np.minimum(ratio, total * table.counts / (left * right))
-        scored[n] = table, ratio, where[n]
+            left, right = tables[k].count_of(table.part(0, k)), tables[n - k].count_of(table.part(k, n))
+            ratio = np.minimum(ratio, total * seen / (left * right))
+        scored[n] = table, ratio
     return scored
 
 
-def score_ngrams(lines: Iterable[str], config: CohesionConfig | None = None) -> pd.DataFrame:
+def _lowered(counts: np.ndarray, config: CohesionConfig) -> np.ndarray:
+    """Counts less their standard error, that of a Poisson count: a ratio that rests on few occurrences is uncertain."""
+    return counts if config.classic else counts - config.deviations * np.sqrt(counts)
+
+
+def score_ngrams(lines: Iterable[str] | ngrams.Text, config: CohesionConfig | None = None) -> pd.DataFrame:
     """Every n-gram of 2..4 characters that occurs ``min_count`` times, as cohesion discovery sees it.
 
     Returns
     -------
-    frame : ``term, count, cohesion`` (ratio), ``is_strong``; short ones first, in order of first occurrence
+    frame : ``term, count, cohesion`` (ratio), ``is_strong``; short ones first, by code points
     """
     config = config or CohesionConfig()
-    text = _encode_cohesion(lines, config)
+    text = lines if isinstance(lines, ngrams.Text) else encode(lines, config)
+    config = fitted(config, text)
     frames = []
-    for n, (table, ratio, _) in _score_ngrams(text, config).items():
-        kept = table.counts >= (config.min_count if n > 1 else np.inf)
-        frame = pd.DataFrame({"count": table.counts[kept], "cohesion": ratio[kept]})
-        frame.insert(0, "term", text.spans(table.starts[kept], table.lengths[kept]))
-        frames.append(frame.assign(is_strong=ratio[kept] > config.min_cohesion.get(n, np.inf)))
-    return pd.concat(frames[1:], ignore_index=True)
+    for n, (table, ratio) in _score_ngrams(_ngram_text(text, config), config).items():
+        frame = pd.DataFrame({"term": table.strings(), "count": table.counts, "cohesion": ratio})
+        frames.append(frame.assign(is_strong=ratio > config.min_cohesion[n]))
+    return pd.concat(frames, ignore_index=True)
 
 
-def _cohesion_words(text: ngrams.EncodedText, config: CohesionConfig) -> dict[str, int]:
-    size = text.ids.size
-    glued = np.zeros(size, dtype=bool)  # glued[i]: no cut between i and i + 1
-    weak = {n: np.ones(size, dtype=bool) for n in (3, 4)}  # no strong n-gram begins here
-    for n, (table, ratio, where) in _score_ngrams(text, config).items():
-        if n == 1:
-            continue
-        strong = (table.counts >= config.min_count) & (ratio > config.min_cohesion[n])
-        begins = where[strong[table.which]]
-        for k in range(n - 1):
-            glued[begins + k] = True
-        if n in weak:
-            weak[n][begins] = False
-    starts, lengths = _pieces(text.ids > 0, glued)
+def _ngram_text(text: ngrams.Text, config: CohesionConfig) -> ngrams.EncodedText:
+    return text if config.classic else text.only_han()
+
+
+def _cohesion_words(text: ngrams.Text, config: CohesionConfig) -> dict[str, int]:
+    scored = _score_ngrams(_ngram_text(text, config), config)
+    strong = ngrams.merged(table.where(ratio > config.min_cohesion[n]) for n, (table, ratio) in scored.items())
     if config.classic:  # the original skips lines of one or two characters
-        long_line = np.diff(np.append(text.line_starts, size + 1)) > 3
-        kept = long_line[np.searchsorted(text.line_starts, starts, side="right") - 1]
-        starts, lengths = starts[kept], lengths[kept]
-    words = ngrams.count_spans(text, starts, lengths)
-    kept = words.counts >= config.min_count
-    if config.max_len:
-        kept &= words.lengths <= config.max_len
-    if config.back_check:
-        kept &= _passes_back_check(words, weak)
-    terms = text.spans(words.starts[kept], words.lengths[kept])
-    return dict(zip(terms, words.counts[kept].tolist(), strict=True))
+        pieces = text.count_pieces(ngrams.Cut(strong, min_run=3), lambda _: config.min_count).in_order()
+        return _sound(pieces, strong, config)
+    pieces = text.count_pieces(ngrams.Cut(strong, whole_runs=True), lambda _: _piece_floor(config))
+    counts = pieces.in_order()
+    mixed = _mixed_words(text, strong, counts, pieces.total, config)
+    for term, number in mixed.items():
+        for part in _MIXED.fullmatch(term).groups():
+            counts[part] -= number
+    runs = {term: number for term, number in counts.items() if _ALNUM.fullmatch(term)}
+    words = _checked_words({term: number for term, number in counts.items() if term not in runs}, strong, config)
+    words |= {term: number for term, number in (runs | mixed).items() if not term.isdecimal()}
+    longest = config.max_len or max(map(len, words), default=0)
+    return {term: number for term, number in words.items() if number >= config.min_count and len(term) <= longest}
 
 
-def _passes_back_check(words: ngrams.SpanCounts, weak: Mapping[int, np.ndarray]) -> np.ndarray:
-    """A word of 3 characters or more stays only if each window of 3, and of 4 where one fits, is strong."""
-    passes = np.ones(words.counts.size, dtype=bool)
-    for n, mask in weak.items():
-        before = np.concatenate([[0], np.cumsum(mask)])  # weak windows before each position
-        ends = np.maximum(words.starts + words.lengths - n + 1, words.starts)
-        passes &= before[ends] == before[words.starts]
-    return passes
+def _piece_floor(config: CohesionConfig) -> int:
+    """Pieces that are too rare for a word still say where their parts stand."""
+    return max(1, config.min_count // 4) if config.min_gain else config.min_count
+
+
+def _sound(pieces: Mapping[str, int], strong: ngrams.Ngrams, config: CohesionConfig) -> dict[str, int]:
+    """The pieces that are short enough and pass the back-check: each window of 3, and of 4 where one fits, is strong."""
+    longest = config.max_len or max(map(len, pieces), default=0)
+    windows = set(strong.strings()) if config.back_check else set()
+
+    def passes(piece: str) -> bool:
+        return all(piece[i : i + n] in windows for n in (3, 4) for i in range(len(piece) - n + 1))
+
+    return {
+        piece: number
+        for piece, number in pieces.items()
+        if len(piece) <= longest and (not config.back_check or passes(piece))
+    }
+
+
+def _checked_words(pieces: Mapping[str, int], strong: ngrams.Ngrams, config: CohesionConfig) -> dict[str, int]:
+    """The sound pieces that are more than their parts; the others give their counts to the words that they hold."""
+    words = _sound(pieces, strong, config)
+    if not config.min_gain:
+        return words
+    rare = [piece for piece, number in words.items() if len(piece) > 1 and number < max(1, config.min_count // 3)]
+    words = {piece: number for piece, number in words.items() if number > 0 and piece not in set(rare)}
+    log_total, longest = math.log(max(sum(words.values()), 1)), max(map(len, words), default=0)
+    counts = dict(words)
+    for piece, number in pieces.items():
+        if piece not in words and number > 0:
+            for part in _split(piece, words, log_total, longest):
+                counts[part] = counts.get(part, 0) + number
+    return _more_than_parts(counts, config.min_gain)
+
+
+def _more_than_parts(words: Mapping[str, int], min_gain: float) -> dict[str, int]:
+    """Take apart the words that are not ``min_gain`` · √gaps nats more probable than their best parts, longest first.
+
+    Cohesion again, in words where that of n-grams is in characters: ln p(word) - Σ ln p(part), the parts as they stand
+    without the word, with one occurrence added to each.
+    """
+    counts = dict(words)
+    total = sum(counts.values())
+    for word in sorted(filter(_is_long, words), key=lambda word: (-len(word), words[word], word)):
+        number = counts.pop(word)
+        total -= number
+        gain, parts = _best_parts(word, counts, math.log(total + 2))
+        gain += math.log(number) - math.log(total + 2)
+        if gain >= min_gain * math.sqrt(len(word) - 1):
+            counts[word] = number
+            total += number
+        else:
+            for part in parts:
+                counts[part] = counts.get(part, 0) + number
+            total += number * len(parts)
+    return counts
+
+
+def _is_long(word: str) -> bool:
+    return len(word) > 1
+
+
+def _best_parts(word: str, counts: Mapping[str, int], log_total: float) -> tuple[float, list[str]]:
+    """The most probable way to make a word of two parts or more; minus its log-probability, and the parts."""
+    size = len(word)
+    best, back = [0.0] + [-math.inf] * size, [0] * (size + 1)
+    for end in range(1, size + 1):
+        for start in range(end):
+            number = counts.get(word[start:end], 0)
+            if (number or end - start == 1) and end - start < size:
+                score = best[start] + math.log(number + 1) - log_total
+                if score > best[end]:
+                    best[end], back[end] = score, start
+    parts = []
+    while size:
+        parts.append(word[back[size] : size])
+        size = back[size]
+    return -best[-1], parts
+
+
+def _mixed_words(
+    text: ngrams.Text, strong: ngrams.Ngrams, counts: Mapping[str, int], total: int, config: CohesionConfig
+) -> dict[str, int]:
+    """Runs of letters and digits that cohere with the piece beside them: SF6断路器, 维生素C."""
+    found = {}
+    for side in ("after", "before"):
+        cut = ngrams.Cut(strong, whole_runs=True, mixed=side)
+        pairs = _sound_mixed(text.count_pieces(cut, lambda _: config.min_count).in_order(), strong, config)
+        for term, number in pairs.items():
+            first, second = _MIXED.fullmatch(term).groups()
+            seen = number - config.deviations * math.sqrt(number)
+            if total * seen / (counts[first] * counts[second]) > config.min_cohesion[2]:
+                found[term] = number
+    return found
+
+
+def _sound_mixed(pairs: Mapping[str, int], strong: ngrams.Ngrams, config: CohesionConfig) -> dict[str, int]:
+    """Pairs of a run with a letter in it and a sound piece."""
+    han = {term: "".join(filter(None, re.split("[0-9A-Za-z]+", term))) for term in pairs}
+    sound = _sound(dict.fromkeys(han.values(), 1), strong, config)
+    return {t: number for t, number in pairs.items() if han[t] in sound and re.search("[A-Za-z]", t)}

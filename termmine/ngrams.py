@@ -1,72 +1,178 @@
 """How often?
 
-The counting kernel. Text becomes one array of integer unit ids; every other room asks this one for counts.
-A unit is a character here, but nothing below this line relies on it.
+The counting kernel. Text becomes blocks of integer unit ids; n-grams of up to four units are packed into 64-bit keys
+and counted in hash tables, no Python object per n-gram. A unit is a character; the counting does not rely on it.
+
+What does not fit into memory: a text of more than ``IN_MEMORY`` units waits in a temporary file, and a table that gets
+too wide keeps the lower half of its range of keys, the rest being counted by a further pass over the text. To pass
+again over encoded text (0.1 s for 100 MB) is cheaper than to write, sort and merge runs of counts.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import os
+import tempfile
+import threading
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass
 
 import numba
 import numpy as np
 import pandas as pd
 
-_BREAK = ord("\n")
+from termmine.corpus import FOLD, Corpus
+from termmine.errors import InputError
+
+BLOCK = 1 << 22  # units of a block, about
+IN_MEMORY = 1 << 27  # units that are held in memory: 256 MB, a text of about 380 MB
+BUCKETS = 64  # ranges that keys are spread over: the unit of passes, of merging, and of what a cluster's workers share
+LONGEST = 4  # units of an n-gram: four ids of 16 bits fill a key
+_WIDEST = 1 << 23  # rows of a table (128 MB) before its range of keys is halved
+_BATCH = 1 << 10  # keys that are looked up side by side
 
 
 def compiled(function: Callable) -> Callable:
-    """``numba.njit``, its machine code cached on disk where some folder can be written.
+    """``numba.njit`` without the interpreter's lock, its machine code cached on disk where some folder can be written.
 
     The cache knows the source file of ``function`` only: what it calls of ours has to stand in the same file.
     """
     try:
-        return numba.njit(cache=True)(function)
+        return numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:  # no place for a cache: compiled anew by each process
-        return numba.njit(function)
+        return numba.njit(nogil=True)(function)
 
 
-def _code_mask(ranges: Sequence[tuple[int, int]]) -> np.ndarray:
-    mask = np.zeros(0x110000, dtype=bool)
-    for low, high in ranges:
-        mask[low : high + 1] = True
-    return mask
+# --- text as unit ids ------------------------------------------------------------------------------------
+
+HAN = (0x4E00, 0x9FA5)  # code points of the Han characters that are units; the posts' range
+_ALNUM = [code for code in range(128) if chr(code).isalnum()]
 
 
-_HAN_RANGE = (0x4E00, 0x9FA5)
-_ALNUM_RANGES = [(ord("0"), ord("9")), (ord("A"), ord("Z")), (ord("a"), ord("z"))]
-# Which characters are units; every other character is a border that no n-gram crosses.
-UNITS = {
-    "han": _code_mask([_HAN_RANGE]),
-    "word": _code_mask([_HAN_RANGE, *_ALNUM_RANGES]),
-    "alnum": _code_mask(_ALNUM_RANGES),
-    "any": ~_code_mask([(_BREAK, _BREAK)]),
-}
+def _unit_table(units: str, fold: bool) -> np.ndarray:
+    """Code point → unit id, 0 for a border; ids are code points, and what lies past 0xFFFF is a border."""
+    table = np.zeros(0x110000, dtype=np.uint16)
+    if units == "any":
+        table[:0xD800] = np.arange(0xD800)
+        table[0xE000:0x10000] = np.arange(0xE000, 0x10000)
+        table[ord("\n")] = 0
+    else:
+        table[HAN[0] : HAN[1] + 1] = np.arange(HAN[0], HAN[1] + 1)
+        table[_ALNUM] = _ALNUM if units != "han" else 0
+    if fold:
+        table[list(FOLD)] = table[[int(code) for code in FOLD.values()]]
+    return table
 
 
-@dataclass(frozen=True, slots=True)
-class EncodedText:
-    """A corpus as unit ids.
+class Text(ABC):
+    """A corpus whose n-grams and pieces can be counted, wherever it lies."""
+
+    @abstractmethod
+    def unit_counts(self) -> np.ndarray:
+        """How often each id stands in the text, (65536,) int64; borders are not counted."""
+
+    @abstractmethod
+    def count_windows(self, n: int) -> int:
+        """How many n-grams of ``n`` units stand in the text."""
+
+    @abstractmethod
+    def count_ngrams(self, n: int, *, floor: int = 1, shorter: "Ngrams | None" = None) -> "Ngrams":
+        """Count the n-grams of ``n`` units, 1..4, that occur at least ``floor`` times.
+
+        ``shorter`` are the (n-1)-grams of at least ``floor``, if they are known: a longer n-gram can only reach what
+        both its shorter ones do.
+
+        >>> bigrams = encode(["abab"]).count_ngrams(2)
+        >>> bigrams.strings(), bigrams.counts.tolist()
+        (['ab', 'ba'], [2, 1])
+        """
+
+    @abstractmethod
+    def count_pieces(self, cut: "Cut", floor: Callable[[int], int]) -> "Pieces":
+        """Cut the text and count the pieces.
+
+        Parameters
+        ----------
+        cut : where to cut
+        floor : number of all pieces → the occurrences that a piece needs to be returned
+        """
+
+    @abstractmethod
+    def only_han(self) -> "Text":
+        """The same text with letters and digits as borders."""
+
+    def count_han(self) -> int:
+        """Han characters in the text."""
+        return int(self.unit_counts()[HAN[0] : HAN[1] + 1].sum())
+
+
+class EncodedText(Text):
+    """A corpus as unit ids, in blocks that begin and end with whole runs of units.
 
     Attributes
     ----------
-    text : all documents, joined by line breaks
-    ids : (len(text),) int32; 0 is a border, 1.. are units
-    line_starts : (documents,) int64; where each document begins in ``text``
+    size : ids, borders (0) among them
     """
 
-    text: str
-    ids: np.ndarray
-    line_starts: np.ndarray
+    def __init__(self) -> None:
+        self.size = 0
+        self._blocks: list[np.ndarray] = []
+        self._sizes: list[int] = []
+        self._file = None
+        self._lock = threading.Lock()
+        self.view: Callable[[np.ndarray], np.ndarray] = _as_it_is
 
-    def spans(self, starts: np.ndarray, lengths: np.ndarray) -> list[str]:
-        """The strings that stand at ``starts``; make them only for what is kept."""
-        text = self.text
-        return [text[s : s + n] for s, n in zip(starts.tolist(), lengths.tolist(), strict=True)]
+    def append(self, block: np.ndarray) -> None:
+        """Add ids, (n,) uint16; borders are taken to stand around them."""
+        self.size += block.size
+        self._sizes.append(block.size)
+        self._blocks.append(block)
+        if self.size > IN_MEMORY:
+            self._file = self._file or tempfile.TemporaryFile(prefix="termmine-")  # noqa: SIM115
+            for waiting in self._blocks:
+                waiting.tofile(self._file)
+            self._file.flush()
+            self._blocks.clear()
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The blocks in order; several threads may read at once."""
+        if self._file is None:
+            yield from map(self.view, self._blocks)
+            return
+        begin = 0
+        for size in self._sizes:
+            with self._lock:
+                self._file.seek(2 * begin)
+                block = np.fromfile(self._file, dtype=np.uint16, count=size)
+            begin += size
+            yield self.view(block)
+
+    def only_han(self) -> "EncodedText":
+        han = copy(self)
+        han.view = _without_alnum
+        return han
+
+    def unit_counts(self) -> np.ndarray:
+        counts = sum((_count_units(block) for block in self.blocks()), np.zeros(1 << 16, np.int64))
+        counts[0] = 0
+        return counts
+
+    def count_windows(self, n: int) -> int:
+        return sum(_count_windows(block, n) for block in self.blocks())
+
+    def count_ngrams(self, n: int, *, floor: int = 1, shorter: "Ngrams | None" = None) -> "Ngrams":
+        allowed = np.zeros(0, np.uint64) if shorter is None else shorter.as_set()
+        return merged(in_threads(lambda low, high: _ngrams_in(self, n, floor, allowed, low, high)))
+
+    def count_pieces(self, cut: "Cut", floor: Callable[[int], int]) -> "Pieces":
+        strong = cut.strong.as_set()
+        gaps = list(in_parallel(lambda units: cut.gaps(units, strong), self.blocks()))
+        return _joined_pieces(in_threads(lambda low, high: _pieces_in(self, cut, gaps, floor, low, high)))
 
 
-def as_codes(text: str) -> np.ndarray:
-    """Code points of ``text``, (len(text),) uint32."""
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+def _as_it_is(block: np.ndarray) -> np.ndarray:
+    return block
 
 
 def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
@@ -74,298 +180,787 @@ def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
 
     Parameters
     ----------
-    lines : documents; read once
-    units : ``"word"`` Han characters, half-width letters and digits; ``"han"`` Han characters only;
-        ``"alnum"`` half-width letters and digits only; ``"any"`` everything but the line break
+    lines : documents, or the corpus that ``corpus.read_lines`` opened, which is read in large blocks
+    units : ``"word"`` Han characters, half-width letters and digits; ``"han"`` Han characters only; ``"any"``
+        everything but the line break
 
     Raises
     ------
     TypeError : ``lines`` is a bare string, which would be read as one document per character
+    InputError : from the corpus, e.g. it is not UTF-8
 
-    >>> encode(["油，水"]).ids.tolist()                 # 水 sorts before 油
-    [2, 0, 1]
+    >>> [block.tolist() for block in encode(["A，水"]).blocks()]
+    [[65, 0], [27700]]
     """
     if isinstance(lines, str):
         raise TypeError("lines must be an iterable of documents, got one str; put it in a list: [text]")
-    text = "\n".join(line.replace("\n", " ") for line in lines)
-    codes = as_codes(text)
-    seen = np.flatnonzero(np.bincount(codes, minlength=1))
-    seen = seen[UNITS[units][seen]]
-    id_of = np.zeros(0x110000, dtype=np.int32)
-    id_of[seen] = np.arange(1, seen.size + 1)
-    line_starts = np.concatenate([[0], np.flatnonzero(codes == _BREAK) + 1])
-    return EncodedText(text, id_of[codes], line_starts)
+    is_corpus = isinstance(lines, Corpus)
+    table = _unit_table(units, fold=is_corpus)
+    text = EncodedText()
+    rest: list[np.ndarray] = []  # what follows the last border so far
+    for string in lines.blocks() if is_corpus else joined(lines):
+        ids = _look_up(table, as_codes(string))
+        end = _last_border(ids)
+        if end:
+            text.append(np.concatenate([*rest, ids[:end]]))
+            rest = []
+        rest.append(ids[end:])
+    text.append(np.concatenate([*rest, np.zeros(0, np.uint16)]))
+    return text
+
+
+def as_codes(text: str) -> np.ndarray:
+    """Code points of ``text``, (len(text),) uint32."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def joined(lines: Iterable[str]) -> Iterator[str]:
+    """Documents joined by line breaks, some millions of characters at a time."""
+    waiting: list[str] = []
+    size = 0
+    for line in lines:
+        waiting.append(line.replace("\n", " "))
+        size += len(line) + 1
+        if size >= BLOCK:
+            yield "\n".join([*waiting, ""])
+            waiting, size = [], 0
+    yield "\n".join(waiting)
+
+
+@compiled
+def _look_up(table, codes):
+    ids = np.empty(codes.size, np.uint16)
+    for i in range(codes.size):
+        ids[i] = table[codes[i]]
+    return ids
+
+
+@compiled
+def _last_border(ids):
+    """Where the units after the last border begin."""
+    end = ids.size
+    while end > 0 and ids[end - 1] != 0:
+        end -= 1
+    return end
+
+
+# --- tables: rows of (key, count), an empty row has key 0 ------------------------------------------------
+
+
+@compiled
+def _mixed(key):
+    """A key whose bits all depend on all of ``key``'s: the highest six are its bucket, the lowest ones its slot."""
+    value = np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)
+    return value ^ (value >> np.uint64(32))
+
+
+@compiled
+def _bucket(mixed):
+    return np.int64(mixed >> np.uint64(58))
+
+
+@compiled
+def _place(table, key, mixed):
+    """The row of ``key``, or the empty row where it belongs."""
+    mask = table.shape[0] - 1
+    row = np.int64(mixed & np.uint64(mask))
+    while table[row, 0] != key and table[row, 0] != 0:
+        row = (row + 1) & mask
+    return row
+
+
+@compiled
+def _rebuilt(table, width, high):
+    """The rows of ``table`` whose bucket is below ``high``, in a table of ``width`` rows; and their number."""
+    wider = np.zeros((width, 2), np.uint64)
+    size = 0
+    for row in range(table.shape[0]):
+        key = table[row, 0]
+        if key != 0:
+            mixed = _mixed(key)
+            if _bucket(mixed) < high:
+                new = _place(wider, key, mixed)
+                wider[new, 0], wider[new, 1] = key, table[row, 1]
+                size += 1
+    return wider, size
+
+
+@compiled
+def _make_table(keys, counts):
+    """A table of given rows, at most half full."""
+    width = 16
+    while width < 2 * keys.size:
+        width *= 2
+    table = np.zeros((width, 2), np.uint64)
+    for i in range(keys.size):
+        row = _place(table, keys[i], _mixed(keys[i]))
+        table[row, 0], table[row, 1] = keys[i], np.uint64(counts[i])
+    return table
+
+
+@compiled
+def _make_set(keys):
+    """Keys alone, at most a quarter full: half the memory to fetch, and rarely a second place to look at."""
+    width = 16
+    while width < 4 * keys.size:
+        width *= 2
+    places = np.zeros(width, np.uint64)
+    for i in range(keys.size):
+        place = np.int64(_mixed(keys[i]) & np.uint64(width - 1))
+        while places[place] != 0:
+            place = (place + 1) & (width - 1)
+        places[place] = keys[i]
+    return places
+
+
+@compiled
+def _values(table, keys):
+    """The counts of ``keys``, 0 where absent."""
+    found = np.empty(keys.size, np.int64)
+    for i in range(keys.size):
+        found[i] = table[_place(table, keys[i], _mixed(keys[i])), 1]
+    return found
+
+
+@compiled
+def _rows(table, floor):
+    """Keys and counts of at least ``floor``."""
+    size = 0
+    for row in range(table.shape[0]):
+        size += table[row, 0] != 0 and table[row, 1] >= floor
+    keys, counts = np.empty(size, np.uint64), np.empty(size, np.int64)
+    i = 0
+    for row in range(table.shape[0]):
+        if table[row, 0] != 0 and table[row, 1] >= floor:
+            keys[i], counts[i] = table[row, 0], table[row, 1]
+            i += 1
+    return keys, counts
+
+
+# --- counting n-grams ------------------------------------------------------------------------------------
+
+
+@compiled
+def _unit_mask(n):
+    """A key of which ``n`` units are left."""
+    return np.uint64(0xFFFFFFFFFFFFFFFF) >> np.uint64(64 - 16 * n)
+
+
+# Tables are larger than the processor's cache. Each step first touches the rows of a whole batch of keys, so that the
+# memory fetches them side by side, and then works on them.
+
+
+@compiled
+def _next_keys(units, begin, n, low, high, keys):
+    """The n-grams that end in ``units[begin : begin + _BATCH]`` and whose buckets are in low..high; their number."""
+    mask = _unit_mask(n)
+    key, run = np.uint64(0), 0
+    for i in range(max(begin - n + 1, 0), begin):
+        run = run + 1 if units[i] != 0 else 0
+        key = (key << np.uint64(16)) | np.uint64(units[i])
+    size = 0
+    for i in range(begin, min(begin + _BATCH, units.size)):
+        run = run + 1 if units[i] != 0 else 0
+        key = ((key << np.uint64(16)) | np.uint64(units[i])) & mask
+        keys[size] = key
+        bucket = _bucket(_mixed(key))
+        size += (run >= n) & (bucket >= low) & (bucket < high)
+    return size
+
+
+@compiled
+def _touch(table, keys, size, rows):
+    """The first row to look at for each key; the sum keeps the compiler from leaving the reads out."""
+    mask = np.uint64(table.shape[0] - 1)
+    seen = np.uint64(0)
+    for i in range(size):
+        rows[i] = np.int64(_mixed(keys[i]) & mask)
+        seen += table[rows[i], 0]
+    return seen
+
+
+@compiled
+def _are_held(places, keys, size, held, rows):
+    """Which keys a set holds."""
+    last = places.size - 1
+    seen = np.uint64(0)
+    for i in range(size):
+        rows[i] = np.int64(_mixed(keys[i]) & np.uint64(last))
+        seen += places[rows[i]]
+    for i in range(size):
+        place = rows[i]
+        while places[place] != keys[i] and places[place] != 0:
+            place = (place + 1) & last
+        held[i] = places[place] != 0
+    return seen
+
+
+@compiled
+def _allowed(places, keys, size, shift, mask, parts, held, rows):
+    """Move the keys whose part (key >> shift & mask) the set holds to the front; their number."""
+    for i in range(size):
+        parts[i] = (keys[i] >> shift) & mask
+    _are_held(places, parts, size, held, rows)
+    kept = 0
+    for i in range(size):
+        keys[kept] = keys[i]
+        kept += held[i]
+    return kept
+
+
+@compiled
+def _count_keys(table, keys, size, rows):
+    """Add one to each key; returns how many were new."""
+    seen = _touch(table, keys, size, rows)
+    new = 0
+    last = table.shape[0] - 1
+    for i in range(size):
+        row = rows[i]
+        while table[row, 0] != keys[i]:
+            if table[row, 0] == 0:
+                table[row, 0] = keys[i]
+                new += 1
+                break
+            row = (row + 1) & last
+        table[row, 1] += np.uint64(1)
+    return new if seen >= 0 else 0
+
+
+@compiled
+def _count_until_full(units, begin, n, shorter, low, high, table, room):
+    """Count until the block ends or fewer than a batch of new keys fits; where it stopped, and the new keys."""
+    keys, parts = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.uint64)
+    rows, held = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.bool_)
+    new = 0
+    while begin < units.size and new + _BATCH <= room:
+        size = _next_keys(units, begin, n, low, high, keys)
+        if shorter.size > 0:
+            mask = _unit_mask(n - 1)
+            size = _allowed(shorter, keys, size, np.uint64(0), mask, parts, held, rows)
+            size = _allowed(shorter, keys, size, np.uint64(16), mask, parts, held, rows)
+        new += _count_keys(table, keys, size, rows)
+        begin += _BATCH
+    return begin, new
+
+
+@compiled
+def _count_block(units, n, shorter, low, high, table, size, widest):
+    """Count the n-grams of a block whose buckets are in low..high; ``high`` sinks when the table gets too wide.
+
+    Unless ``shorter`` is empty, it is the set of the (n-1)-grams that are frequent enough: only what both its (n-1)-grams allow
+    is counted.
+    """
+    begin = 0
+    while begin < units.size:
+        room = table.shape[0] * 7 // 10 - size
+        if room < _BATCH:
+            width = table.shape[0]
+            if width < widest or high - low == 1:
+                width *= 2
+            else:
+                high = (low + high + 1) // 2
+            table, size = _rebuilt(table, width, high)
+            continue
+        begin, new = _count_until_full(units, begin, n, shorter, low, high, table, room)
+        size += new
+    return table, size, high
+
+
+@compiled
+def _count_units(units):
+    counts = np.zeros(1 << 16, np.int64)
+    for i in range(units.size):
+        counts[units[i]] += 1
+    return counts
+
+
+@compiled
+def _count_windows(units, n):
+    total, run = 0, 0
+    for i in range(units.size):
+        run = run + 1 if units[i] != 0 else 0
+        total += run >= n
+    return total
 
 
 @dataclass(frozen=True, slots=True)
-class SpanCounts:
-    """The distinct strings among spans of a text, in order of first occurrence.
+class Ngrams:
+    """Counted n-grams.
 
     Attributes
     ----------
-    starts, lengths : (distinct,) where the first occurrence begins, and its units
-    counts : (distinct,) int64 occurrences
-    which : (spans,) int32; the row above for every span that was counted
+    n : units of each; after ``merged``, of the longest
+    keys : (rows,) uint64, ascending; the ids of the n-gram, 16 bits each, the last one lowest
+    counts : (rows,) int64
     """
 
-    starts: np.ndarray
-    lengths: np.ndarray
+    n: int
+    keys: np.ndarray
     counts: np.ndarray
-    which: np.ndarray
+
+    def where(self, kept: np.ndarray) -> "Ngrams":
+        """The rows for which ``kept``, (rows,) bool, is true."""
+        return Ngrams(self.n, self.keys[kept], self.counts[kept])
+
+    def part(self, begin: int, end: int) -> np.ndarray:
+        """The keys of the units ``begin:end`` of each n-gram."""
+        return (self.keys >> np.uint64(16 * (self.n - end))) & np.uint64((1 << 16 * (end - begin)) - 1)
+
+    def table(self) -> np.ndarray:
+        """For looking keys up in compiled code."""
+        return _make_table(self.keys, self.counts)
+
+    def as_set(self) -> np.ndarray:
+        """For asking in compiled code which keys are there."""
+        return _make_set(self.keys)
+
+    def count_of(self, keys: np.ndarray) -> np.ndarray:
+        """The counts of other keys, 0 where absent."""
+        return _values(self.table(), keys)
+
+    def strings(self) -> list[str]:
+        """The n-grams."""
+        units = self.keys.astype(">u8").view(">u2").reshape(-1, LONGEST)
+        begins = (units == 0).sum(axis=1)  # a shorter n-gram leaves the higher units empty
+        order = (np.arange(LONGEST) + begins[:, None]) % LONGEST
+        codes = np.take_along_axis(units, order, axis=1).astype(np.uint32)
+        return codes.view(f"U{LONGEST}").ravel().tolist()
 
 
-def count_spans(text: EncodedText, starts: np.ndarray, lengths: np.ndarray) -> SpanCounts:
-    """Count the strings ``text[starts[i] : starts[i] + lengths[i]]``; exact, whatever their length."""
-    lengths = np.broadcast_to(np.asarray(lengths, dtype=np.int32), starts.shape)
-    first, counts, which = _count_spans(text.ids, starts, lengths)
-    return SpanCounts(starts[first], lengths[first], counts, which)
+def merged(parts: Iterable[Ngrams], floor: int = 1) -> Ngrams:
+    """The sums of counts, those of at least ``floor``."""
+    parts = list(parts)
+    keys = np.concatenate([part.keys for part in parts])
+    counts = np.concatenate([part.counts for part in parts])
+    order = np.argsort(keys, kind="stable")
+    keys, counts = keys[order], counts[order]
+    begins = np.flatnonzero(np.concatenate([[True], keys[1:] != keys[:-1]])[: keys.size])
+    if begins.size:
+        keys, counts = keys[begins], np.add.reduceat(counts, begins)
+    kept = counts >= floor
+    return Ngrams(max(part.n for part in parts), keys[kept], counts[kept])
+
+
+def in_threads(function: Callable) -> list:
+    """``function(low, high)`` over shares of the buckets, a share a core; the results in order."""
+    cores = min(os.cpu_count() or 1, BUCKETS)
+    edges = np.linspace(0, BUCKETS, cores + 1).astype(int).tolist()
+    with ThreadPoolExecutor(cores) as pool:
+        return list(pool.map(function, edges[:-1], edges[1:]))
+
+
+def in_parallel(function: Callable, items: Iterable) -> Iterator:
+    """The results in order, few items at a time in memory."""
+    cores = os.cpu_count() or 1
+    with ThreadPoolExecutor(cores) as pool:
+        waiting: deque[Future] = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > cores:
+                yield waiting.popleft().result()
+        yield from (future.result() for future in waiting)
+
+
+def _first_width(text: EncodedText) -> int:
+    """Rows to begin with, so that a large table need not grow often."""
+    return 1 << min(max(text.size // 12, 1 << 12).bit_length(), 22)
+
+
+def _ngrams_in(text: EncodedText, n: int, floor: int, allowed: np.ndarray, low: int, high: int) -> Ngrams:
+    """Counts of the buckets low..high, as many at a time as a table can hold."""
+    parts = []
+    while low < high:
+        table, size, end = np.zeros((_first_width(text), 2), np.uint64), 0, high
+        for block in text.blocks():
+            table, size, end = _count_block(block, n, allowed, low, end, table, size, _WIDEST)
+        parts.append(Ngrams(n, *_rows(table, floor)))
+        low = end
+    return merged(parts)
+
+
+def count(lines: Iterable[str], *, max_len: int = LONGEST, units: str = "word") -> pd.Series:
+    """Counts of all n-grams of 1 .. ``max_len`` units, index the n-gram, shortest first, then by code point.
+
+    Raises
+    ------
+    InputError : ``max_len`` is not in 1..4
+
+    >>> count(["abab", "abc"], max_len=2).to_dict()
+    {'a': 3, 'b': 3, 'c': 1, 'ab': 3, 'ba': 1, 'bc': 1}
+    """
+    if not 1 <= max_len <= LONGEST:
+        raise InputError(f"max_len must be in 1..{LONGEST}, got {max_len!r}")
+    text = encode(lines, units=units)
+    tables = [text.count_ngrams(n) for n in range(1, max_len + 1)]
+    terms = [term for table in tables for term in table.strings()]
+    counts = np.concatenate([table.counts for table in tables])
+    return pd.Series(counts, index=pd.Index(terms, dtype=object, name="term"), name="count")
+
+
+# --- cutting, and counting the pieces --------------------------------------------------------------------
 
 
 @compiled
-def _hash(ids, start, length):
-    value = np.uint64(14695981039346656037)  # FNV-1a over unit ids; collisions are compared, never trusted
-    for i in range(start, start + length):
-        value = (value ^ np.uint64(ids[i])) * np.uint64(1099511628211)
-    return value ^ (value >> np.uint64(29))
+def _glue(units, n, strong, glued):
+    """Set ``glued[i]`` for the gaps between i and i + 1 that a strong n-gram of ``n`` units spans."""
+    keys, rows = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.int64)
+    held = np.empty(_BATCH, np.bool_)
+    mask = _unit_mask(n)
+    key, run = np.uint64(0), 0
+    for begin in range(0, units.size, _BATCH):
+        size = min(_BATCH, units.size - begin)
+        for i in range(size):
+            unit = units[begin + i]
+            run = run + 1 if unit != 0 else 0
+            key = (key << np.uint64(16)) | np.uint64(unit)
+            keys[i] = key & mask if run >= n else np.uint64(1) << np.uint64(63)  # no n-gram's key
+        _are_held(strong, keys, size, held, rows)
+        for i in range(size):
+            for k in range(1, n):
+                glued[max(begin + i - k, 0)] |= held[i]
 
 
 @compiled
-def _same(ids, a, b, length):
-    for k in range(length):  # noqa: SIM110 (numba compiles no generator)
-        if ids[a + k] != ids[b + k]:
+def _is_alnum(unit):
+    return 48 <= unit <= 57 or 65 <= unit <= 90 or 97 <= unit <= 122
+
+
+@compiled
+def _glue_runs(units, glued):
+    """Keep runs of letters and digits whole."""
+    for i in range(units.size - 1):
+        glued[i] |= _is_alnum(units[i]) & _is_alnum(units[i + 1])
+
+
+@compiled
+def _only_mixed(units, glued, after):
+    """Glue runs of letters and digits to the piece after them, or before; what is glued to none becomes a border."""
+    kept = np.zeros_like(units)
+    begin, is_mixed = 0, False
+    for i in range(units.size):
+        if i + 1 < units.size and units[i] != 0 and units[i + 1] != 0:
+            left, right = _is_alnum(units[i]), _is_alnum(units[i + 1])
+            if left != right and left == after:
+                glued[i] = is_mixed = True
+        if not glued[i]:
+            if is_mixed:
+                kept[begin : i + 1] = units[begin : i + 1]
+            begin, is_mixed = i + 1, False
+    return kept
+
+
+@compiled
+def _without_alnum(units):
+    """Letters and digits as borders."""
+    kept = units.copy()
+    for i in range(units.size):
+        if _is_alnum(units[i]):
+            kept[i] = 0
+    return kept
+
+
+# Pieces are counted as n-grams are. The key of a piece of more than four units is a hash, marked by an empty lowest
+# unit; a store keeps its length (low and high half) and its units, which decide. Beside the table stand, for each row,
+# the position of the first occurrence and where the store has the piece (0 for short ones).
+
+_NO_PIECE = np.uint64(14695981039346656037)  # FNV-1a, from here on
+_PRIME = np.uint64(1099511628211)
+
+
+@compiled
+def _piece_key(rolled, hashed, length):
+    if length <= 4:
+        return rolled & _unit_mask(length)
+    return (hashed & ~np.uint64(0xFFFF)) | np.uint64(1) << np.uint64(63)
+
+
+@compiled
+def _next_pieces(units, glued, i, begin, low, high, begins, lengths, keys, singles):
+    """Up to a batch of pieces of two units and more from position ``i`` on whose buckets are in low..high.
+
+    ``begin`` is where the piece at ``i`` began. Single units are counted at once. Returns where to go on, the number
+    of pieces found, and how many pieces were passed in all.
+    """
+    rolled, hashed = np.uint64(0), _NO_PIECE
+    for k in range(begin, i):
+        rolled, hashed = (rolled << np.uint64(16)) | np.uint64(units[k]), (hashed ^ np.uint64(units[k])) * _PRIME
+    size, total = 0, 0
+    while i < units.size and size < _BATCH:
+        unit = units[i]
+        rolled = (rolled << np.uint64(16)) | np.uint64(unit)
+        hashed = (hashed ^ np.uint64(unit)) * _PRIME
+        length = i + 1 - begin
+        is_end = (unit != 0) & (not glued[i])
+        key = _piece_key(rolled, hashed, length)
+        bucket = _bucket(_mixed(key))
+        begins[size], lengths[size], keys[size] = begin, length, key
+        singles[unit] += is_end & (length == 1)
+        size += is_end & (length > 1) & (bucket >= low) & (bucket < high)
+        total += is_end
+        i += 1
+        if not glued[i - 1]:
+            begin, hashed = i, _NO_PIECE
+    return i, begin, size, total
+
+
+@compiled
+def _is_stored(store, at, units, begin, length):
+    if np.int64(store[at]) + (np.int64(store[at + 1]) << 16) != length:
+        return False
+    for i in range(length):  # noqa: SIM110 (numba compiles no generator)
+        if store[at + 2 + i] != units[begin + i]:
             return False
     return True
 
 
 @compiled
-def _grown(table, hashes, size):
-    """A table twice as wide, filled again from the stored hashes of the rows so far."""
-    wider = np.full(table.size * 2, -1, np.int32)
-    mask = np.uint64(wider.size - 1)
-    for row in range(size):
-        slot = hashes[row] & mask
-        while wider[slot] >= 0:
-            slot = (slot + np.uint64(1)) & mask
-        wider[slot] = row
-    return wider
+def _put_in_store(store, at, units, begin, length):
+    store[at], store[at + 1] = length & 0xFFFF, length >> 16
+    for i in range(length):
+        store[at + 2 + i] = units[begin + i]
+    return at + length + 2
 
 
 @compiled
-def _count_spans(ids, starts, lengths):
-    """Open-addressing hash table over spans: (first occurrence, count) a row, and the row of each span."""
-    table = np.full(1 << 12, -1, np.int32)
-    hashes = np.empty(1 << 11, np.uint64)
-    first = np.empty(1 << 11, np.int64)
-    counts = np.empty(1 << 11, np.int64)
-    which = np.empty(starts.size, np.int32)
-    size = 0
-    for i in range(starts.size):
-        start, length = starts[i], lengths[i]
-        value = _hash(ids, start, length)
-        mask = np.uint64(table.size - 1)
-        slot = value & mask
-        while True:
-            row = table[slot]
-            if row < 0:
-                if 2 * size >= table.size:  # at most half full
-                    table = _grown(table, hashes, size)
-                    more = np.empty(size, np.int64)
-                    hashes = np.concatenate((hashes, np.empty(size, np.uint64)))
-                    first, counts = np.concatenate((first, more)), np.concatenate((counts, more))
-                    mask = np.uint64(table.size - 1)
-                    slot = value & mask
-                    continue
-                table[slot] = row = size
-                hashes[row], first[row], counts[row] = value, i, 0
-                size += 1
-                break
-            seen = first[row]
-            if hashes[row] == value and lengths[seen] == length and _same(ids, starts[seen], start, length):
-                break
-            slot = (slot + np.uint64(1)) & mask
-        counts[row] += 1
-        which[i] = row
-    return first[:size].copy(), counts[:size].copy(), which
-
-
-def window_starts(text: EncodedText, n: int) -> np.ndarray:
-    """Every position at which ``n`` units stand in a row, no border among them."""
-    if text.ids.size < n:
-        return np.zeros(0, dtype=np.int64)
-    inside = text.ids > 0
-    fits = inside[: inside.size - n + 1].copy()
-    for k in range(1, n):
-        fits &= inside[k : inside.size - n + 1 + k]
-    return np.flatnonzero(fits)
-
-
-def count(lines: Iterable[str], *, max_len: int = 4, units: str = "word") -> pd.Series:
-    """Counts of all n-grams of 1 .. ``max_len`` units, index the n-gram, shortest first.
-
-    >>> count(["abab", "abc"], max_len=2).to_dict()
-    {'a': 3, 'b': 3, 'c': 1, 'ab': 3, 'ba': 1, 'bc': 1}
-    """
-    text = encode(lines, units=units)
-    tables = [count_spans(text, window_starts(text, n), n) for n in range(1, max_len + 1)]
-    terms = [term for table in tables for term in text.spans(table.starts, table.lengths)]
-    counts = np.concatenate([table.counts for table in tables])
-    return pd.Series(counts, index=pd.Index(terms, dtype=object, name="term"), name="count")
-
-
-class Trie:
-    """A word list compiled for walking over text.
-
-    Parameters
-    ----------
-    terms : distinct, non-empty words; row ``i`` of every answer speaks of ``terms[i]``
-    """
-
-    def __init__(self, terms: Sequence[str]) -> None:
-        self.terms = list(terms)
-        lengths = np.array([len(term) for term in self.terms], dtype=np.int64)
-        codes = as_codes("".join(self.terms))
-        seen = np.flatnonzero(np.bincount(codes, minlength=1))
-        self._unit_of = np.zeros(0x110000, dtype=np.int32)
-        self._unit_of[seen] = np.arange(1, seen.size + 1)
-        offsets = np.concatenate([[0], np.cumsum(lengths)])
-        self.tables = _build_trie(self._unit_of[codes], offsets, seen.size + 1)
-
-    def units(self, text: str, *, borders: str = "") -> np.ndarray:
-        """Unit ids of ``text`` in this trie; 0 where no word has the character, and at ``borders``."""
-        ids = self._unit_of[as_codes(text)]
-        if borders:
-            ids[np.isin(as_codes(text), as_codes(borders))] = 0
-        return ids
-
-    def occurrences(self, text: EncodedText) -> pd.DataFrame:
-        """``count`` (overlapping occurrences) and ``doc_freq`` (documents) of every term, index the term.
-
-        >>> Trie(["aa", "b"]).occurrences(encode(["aaab", "b"])).values.tolist()
-        [[2, 1], [2, 2]]
-        """
-        ids = self.units(text.text, borders="\n")
-        counts, documents = _occurrences(ids, text.line_starts, *self.tables, len(self.terms))
-        index = pd.Index(self.terms, dtype=object, name="term")
-        return pd.DataFrame({"count": counts, "doc_freq": documents}, index=index)
-
-    def best_path(self, text: str, log_p: np.ndarray, *, unknown: float, borders: str = "") -> np.ndarray:
-        """Where the words of the most probable segmentation begin (Viterbi), ascending.
-
-        Parameters
-        ----------
-        text : characters to cut, all of them
-        log_p : (len(terms),) nats of each word; best[j] = max over words text[i:j] of best[i] + log_p, ties: the
-            longest word
-        unknown : nats that a character costs alone where no word ends
-        borders : characters that stand alone and that no word crosses
-
-        >>> Trie(["电力", "系统"]).best_path("大电力系统", np.array([-1.0, -2.0]), unknown=-100.0).tolist()
-        [0, 1, 3]
-        """
-        units = self.units(text, borders=borders)
-        return np.flatnonzero(_best_path(units, log_p, unknown, *self.tables))
-
-
-@compiled
-def _slot(key, mask):
-    """Where a search for ``key`` begins."""
-    return (np.uint64(key) * np.uint64(0x9E3779B97F4A7C15)) >> np.uint64(20) & mask
-
-
-@compiled
-def _step(node, unit, n_units, keys, children):
-    """The child of ``node`` along ``unit``, or -1."""
-    key = np.int64(node) * n_units + unit
-    mask = np.uint64(keys.size - 1)
-    slot = _slot(key, mask)
-    while keys[slot] != -1:
-        if keys[slot] == key:
-            return children[slot]
-        slot = (slot + np.uint64(1)) & mask
-    return -1
-
-
-@compiled
-def _build_trie(units, offsets, n_units):
-    """Hash table (node, unit) -> child, and the word that ends at each node (-1 where none does)."""
-    width = 16
-    while width < 2 * (units.size + 1):
-        width *= 2
-    keys = np.full(width, -1, np.int64)
-    children = np.zeros(width, np.int32)
-    word_at = np.full(units.size + 1, -1, np.int32)
-    size = 1
-    mask = np.uint64(width - 1)
-    for word in range(offsets.size - 1):
-        node = 0
-        for i in range(offsets[word], offsets[word + 1]):
-            child = _step(node, units[i], n_units, keys, children)
-            if child < 0:
-                child = size
-                size += 1
-                key = np.int64(node) * n_units + units[i]
-                slot = _slot(key, mask)
-                while keys[slot] != -1:
-                    slot = (slot + np.uint64(1)) & mask
-                keys[slot], children[slot] = key, child
-            node = child
-        word_at[node] = word
-    return n_units, keys, children, word_at[:size].copy()
-
-
-@compiled
-def _occurrences(units, line_starts, n_units, keys, children, word_at, n_words):
-    counts = np.zeros(n_words, np.int64)
-    documents = np.zeros(n_words, np.int64)
-    last = np.full(n_words, -1, np.int64)  # the document that a word was last seen in
-    document = 0
-    for i in range(units.size):
-        while document + 1 < line_starts.size and line_starts[document + 1] <= i:
-            document += 1
-        node = 0
-        j = i
-        while j < units.size and units[j] > 0:
-            node = _step(node, units[j], n_units, keys, children)
-            if node < 0:
-                break
-            j += 1
-            word = word_at[node]
-            if word >= 0:
-                counts[word] += 1
-                if last[word] != document:
-                    last[word] = document
-                    documents[word] += 1
-    return counts, documents
-
-
-@compiled
-def _best_path(units, log_p, unknown, n_units, keys, children, word_at):
-    """True where a token begins. Unit 0 stands alone and starts the sum afresh, as no word can hold it."""
-    size = units.size
-    best = np.full(size + 1, -np.inf)
-    back = np.zeros(size + 1, np.int64)
-    best[0] = 0.0
+def _put_pieces(units, begins, lengths, keys, counts, firsts, size, table, beside, store, used, rows):
+    """Add a batch of pieces; how many were new, and the end of the store."""
+    seen = _touch(table, keys, size, rows)
+    last = table.shape[0] - 1
+    new = 0
     for i in range(size):
-        if best[i] == -np.inf:
-            best[i], back[i] = best[i - 1] + unknown, i - 1
-        if units[i] == 0:
-            best[i + 1], back[i + 1] = 0.0, i
-            continue
-        node = 0
-        j = i
-        while j < size and units[j] > 0:
-            node = _step(node, units[j], n_units, keys, children)
-            if node < 0:
+        row, key, length = rows[i], keys[i], lengths[i]
+        while table[row, 0] != 0:
+            if table[row, 0] == key and (length <= 4 or _is_stored(store, beside[row, 1], units, begins[i], length)):
                 break
-            j += 1
-            word = word_at[node]
-            if word >= 0 and best[i] + log_p[word] > best[j]:  # strict: the longest word came first
-                best[j], back[j] = best[i] + log_p[word], i
-    if size and best[size] == -np.inf:
-        back[size] = size - 1
-    begins = np.zeros(size, np.bool_)
-    i = size
-    while i > 0:
-        i = back[i]
-        begins[i] = True
-    return begins
+            row = (row + 1) & last
+        if table[row, 0] == 0:
+            table[row, 0], beside[row, 0] = key, firsts[i]
+            if length > 4:
+                beside[row, 1] = used
+                used = _put_in_store(store, used, units, begins[i], length)
+            new += 1
+        table[row, 1] += np.uint64(counts[i])
+    return new if seen >= 0 else 0, used
+
+
+@compiled
+def _rebuilt_pieces(table, beside, width, high):
+    """The rows whose bucket is below ``high`` in a table of ``width`` rows, and their number."""
+    wider, wider_beside = np.zeros((width, 2), np.uint64), np.zeros((width, 2), np.int64)
+    size = 0
+    for row in range(table.shape[0]):
+        if table[row, 0] != 0:
+            mixed = _mixed(table[row, 0])
+            if _bucket(mixed) < high:
+                new = np.int64(mixed & np.uint64(width - 1))
+                while wider[new, 0] != 0:  # all pieces are distinct
+                    new = (new + 1) & (width - 1)
+                wider[new], wider_beside[new] = table[row], beside[row]
+                size += 1
+    return wider, wider_beside, size
+
+
+@compiled
+def _add_pieces(units, begins, lengths, keys, counts, firsts, found, low, high, state, rows, widest):
+    """Add a batch to the tables of ``state``, which may be replaced by wider ones; ``high`` may sink."""
+    table, beside, store, size, used = state
+    needed = lengths[:found].sum() + 2 * found
+    if used + needed > store.size:
+        store = np.concatenate((store, np.empty(store.size + needed, np.uint16)))
+    while size + _BATCH > table.shape[0] * 3 // 4:
+        width = table.shape[0]
+        if width < widest or high - low == 1:
+            width *= 2
+        else:
+            high = (low + high + 1) // 2
+        table, beside, size = _rebuilt_pieces(table, beside, width, high)
+    new, used = _put_pieces(units, begins, lengths, keys, counts, firsts, found, table, beside, store, used, rows)
+    return high, (table, beside, store, size + new, used)
+
+
+@compiled
+def _no_pieces(width):
+    store = np.empty(1 << 12, np.uint16)
+    return np.zeros((width, 2), np.uint64), np.zeros((width, 2), np.int64), store, 0, 1
+
+
+@compiled
+def _count_pieces(units, glued, base, low, high, state, singles, widest):
+    """Count the maximal glued pieces of a block that begins at ``base``; how many there are in all buckets.
+
+    When ``high`` sinks, pieces above it may still be put in; ``_piece_rows`` leaves them out.
+    """
+    begins, lengths = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64)
+    keys, rows = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.int64)
+    ones = np.ones(_BATCH, np.int64)
+    i, begin, total = 0, 0, 0
+    while i < units.size:
+        i, begin, found, passed = _next_pieces(units, glued, i, begin, low, high, begins, lengths, keys, singles)
+        total += passed
+        high, state = _add_pieces(
+            units, begins, lengths, keys, ones, begins + base, found, low, high, state, rows, widest
+        )
+    return total, high, state
+
+
+@compiled
+def _merge_pieces(units, lengths, counts, firsts, low, high, state):
+    """Add counted pieces, whose units follow each other, to tables that are never narrowed."""
+    keys, rows = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.int64)
+    begins, sizes = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64)
+    numbers, places = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.int64)
+    found, end = 0, 0
+    for i in range(lengths.size):
+        rolled, hashed = np.uint64(0), _NO_PIECE
+        for k in range(end, end + lengths[i]):
+            rolled, hashed = (rolled << np.uint64(16)) | np.uint64(units[k]), (hashed ^ np.uint64(units[k])) * _PRIME
+        keys[found] = _piece_key(rolled, hashed, lengths[i])
+        begins[found], sizes[found], numbers[found], places[found] = end, lengths[i], counts[i], firsts[i]
+        end += lengths[i]
+        found += low <= _bucket(_mixed(keys[found])) < high
+        if found == _BATCH or i == lengths.size - 1:
+            widest = np.int64(1) << 62
+            _, state = _add_pieces(units, begins, sizes, keys, numbers, places, found, low, high, state, rows, widest)
+            found = 0
+    return state
+
+
+@compiled
+def _length_of(key, store, at):
+    if at > 0:
+        return np.int64(store[at]) + (np.int64(store[at + 1]) << 16)
+    length = 1
+    while length < 4 and key >> np.uint64(16 * length) != 0:
+        length += 1
+    return length
+
+
+@compiled
+def _piece_rows(state, high, floor):
+    """The pieces of at least ``floor`` occurrences: their units one after the other, lengths, counts, positions."""
+    table, beside, store, _, _ = state
+    kept = np.empty(table.shape[0], np.bool_)
+    rows, n_units = 0, 0
+    for row in range(table.shape[0]):
+        key = table[row, 0]
+        kept[row] = key != 0 and table[row, 1] >= floor and _bucket(_mixed(key)) < high
+        if kept[row]:
+            rows += 1
+            n_units += _length_of(key, store, beside[row, 1])
+    units, lengths = np.empty(n_units, np.uint16), np.empty(rows, np.int64)
+    counts, firsts = np.empty(rows, np.int64), np.empty(rows, np.int64)
+    end = 0
+    for i, row in enumerate(np.flatnonzero(kept)):
+        key, at = table[row, 0], beside[row, 1]
+        length = _length_of(key, store, at)
+        lengths[i], counts[i], firsts[i] = length, table[row, 1], beside[row, 0]
+        for k in range(length):
+            if at > 0:
+                units[end + k] = store[at + 2 + k]
+            else:
+                units[end + k] = (key >> np.uint64(16 * (length - 1 - k))) & np.uint64(0xFFFF)
+        end += length
+    return units, lengths, counts, firsts
+
+
+@compiled
+def _without_short_runs(units, min_run):
+    """Units whose run between two borders is long enough; the others become borders."""
+    kept = units.copy()
+    begin = 0
+    for i in range(units.size + 1):
+        if i == units.size or units[i] == 0:
+            if i - begin < min_run:
+                kept[begin:i] = 0
+            begin = i + 1
+    return kept
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Distinct pieces of a cut text.
+
+    Attributes
+    ----------
+    ids : (Σ lengths,) uint16; the units of all pieces, one after the other
+    lengths : (rows,) int64 units
+    counts, firsts : (rows,) int64; occurrences, and the position of the first one (0 for single units)
+    total : occurrences of all pieces, the rare ones that are left out among them
+    """
+
+    ids: np.ndarray
+    lengths: np.ndarray
+    counts: np.ndarray
+    firsts: np.ndarray
+    total: int
+
+    def in_order(self) -> dict[str, int]:
+        """The pieces as strings with their counts: single units by code point, the others in order of occurrence."""
+        order = np.argsort(self.firsts, kind="stable")
+        ends = np.cumsum(self.lengths)
+        begins, ends = (ends - self.lengths)[order].tolist(), ends[order].tolist()
+        string = self.ids.astype("<u2").tobytes().decode("utf-16-le")
+        pairs = zip(begins, ends, self.counts[order].tolist(), strict=True)
+        return {string[begin:end]: number for begin, end, number in pairs}
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Where a text is cut: at every border, and in every gap that nothing glues.
+
+    Attributes
+    ----------
+    strong : n-grams of any lengths; each glues the gaps that it spans
+    whole_runs : runs of letters and digits are glued
+    mixed : "after" or "before": only what a run of letters and digits forms with the piece after it, or before it
+    min_run : units; shorter runs between two borders are passed over
+    """
+
+    strong: Ngrams
+    whole_runs: bool = False
+    mixed: str = ""
+    min_run: int = 1
+
+    def gaps(self, units: np.ndarray, strong: np.ndarray) -> np.ndarray:
+        """One bit a unit: set where strong n-grams, their keys as a set, or runs glue i and i + 1."""
+        glued = np.zeros(units.size + 1, np.bool_)
+        for n in range(2, self.strong.n + 1):
+            _glue(units, n, strong, glued)
+        if self.whole_runs:
+            _glue_runs(units, glued)
+        return np.packbits(glued)
+
+    def apply(self, units: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The units to cut, and where no cut is between i and i + 1, (len(units) + 1,) bool."""
+        glued = np.unpackbits(gaps, count=units.size + 1).view(np.bool_)
+        if self.mixed:
+            units = _only_mixed(units, glued, self.mixed == "after")
+        if self.min_run > 1:
+            units = _without_short_runs(units, self.min_run)
+        return units, glued
+
+
+def _joined_pieces(parts: list[Pieces]) -> Pieces:
+    names = ("ids", "lengths", "counts", "firsts")
+    return Pieces(*(np.concatenate([getattr(part, name) for part in parts]) for name in names), parts[0].total)
+
+
+def _pieces_in(
+    text: EncodedText, cut: Cut, gaps: list[np.ndarray], floor: Callable[[int], int], low: int, high: int
+) -> Pieces:
+    """Counts of the buckets low..high, as many at a time as a table can hold."""
+    parts = []
+    while low < high:
+        state, singles = _no_pieces(_first_width(text) // 4), np.zeros(1 << 16, np.int64)
+        total, base, end = 0, 0, high
+        for block, block_gaps in zip(text.blocks(), gaps, strict=True):
+            units, glued = cut.apply(block, block_gaps)
+            found, end, state = _count_pieces(units, glued, base, low, end, state, singles, _WIDEST // 2)
+            total += found
+            base += units.size + 1
+        parts.append(Pieces(*_piece_rows(state, end, floor(total)), total))
+        if low == 0:
+            ids = np.flatnonzero(singles >= max(floor(total), 1))
+            parts.append(Pieces(ids.astype(np.uint16), np.ones_like(ids), singles[ids], np.zeros_like(ids), total))
+        low = end
+    return _joined_pieces(parts)

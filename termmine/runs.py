@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from termmine import corpus, datasets, discovery, embedding, expansion, export, ngrams, rules
+from termmine import corpus, datasets, discovery, embedding, expansion, export, lattice, rules
 from termmine.errors import InputError, NotebookError, UnknownParameterError
 
 NOTEBOOKS = {
@@ -114,11 +114,21 @@ def check_parameters(parameters: Parameters) -> None:
         if stage not in NOTEBOOKS:
             raise UnknownParameterError(f"there is no stage {stage!r}; the stages are: {', '.join(NOTEBOOKS)}")
         defaults = {name: value for name, value in declared_parameters(stage).items() if name not in _PATHS}
-        for name, value in values.items():
-            if name not in defaults:
-                raise UnknownParameterError(f"{stage} has no parameter {name!r}; it has: {', '.join(defaults)}")
-            _check_type(f"{stage}.{name}", value, defaults[name])
-        _check_ranges(stage, defaults | values)
+        check_stage(stage, values, defaults)
+
+
+def check_stage(stage: str, values: Mapping[str, object], defaults: Mapping[str, object]) -> None:
+    """Refuse values of one stage whose names, types or ranges do not fit.
+
+    Raises
+    ------
+    UnknownParameterError, InputError : as ``check_parameters``
+    """
+    for name, value in values.items():
+        if name not in defaults:
+            raise UnknownParameterError(f"{stage} has no parameter {name!r}; it has: {', '.join(defaults)}")
+        _check_type(f"{stage}.{name}", value, defaults[name])
+    _check_ranges(stage, defaults | values)
 
 
 def _check_type(name: str, value: object, default: object) -> None:
@@ -173,9 +183,9 @@ def check_inputs(job: Job) -> None:
     lists = {"reference": job.reference, "seed": job.seeds}
     lists = {kind: (path, corpus.read_terms(path)) for kind, path in lists.items() if path is not None}
     if lists:
-        domain = ngrams.encode(corpus.read_lines(job.domain))
+        domain = corpus.read_lines(job.domain)
         for kind, (path, terms) in lists.items():
-            if not ngrams.Trie(terms).occurrences(domain)["count"].any():
+            if not lattice.Trie(terms).occurrences(domain)["count"].any():
                 raise InputError(
                     f"none of the {len(terms)} {kind} terms in {path} occurs in the domain; "
                     "give terms of this field, one a line"

@@ -11,28 +11,33 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from termmine import ngrams
+from termmine import lattice
 from termmine.errors import InputError
+from termmine.ngrams import as_codes, compiled
 
 DELIMITERS = "。，、！？\n "  # each is a token of its own; no word crosses one
 UNKNOWN = -100.0  # nats; what a character costs where no word of the vocabulary ends
+BLOCK = 1 << 22  # characters that are cut at a time
+_LONGEST = 1 << 24  # characters; a longer stretch without any border is cut here, to keep memory bounded
+_ALNUM = np.array([chr(code).isascii() and chr(code).isalnum() for code in range(128)])
 
 
 class Segmenter:
     """Cuts text into the words of a vocabulary, every character kept.
 
-    The best path maximises Σ ln(count / total); ties take the longest word. Where no word ends, the character
-    stands alone at the cost of 100 nats. Runs of letters, digits and stops after a first alphanumeric token are
-    one token (``combine``).
+    The best path maximises the sum of the words' weights: ``log_p - penalty`` (nats) where the frame has these columns
+    (method ``em``), else ln(count / total). Ties take the longest word. Where no word ends, the character stands alone
+    at the cost of 100 nats. Full-width letters and digits count as half-width. Runs of letters, digits and stops after
+    a first alphanumeric token are one token (``combine``).
 
     Parameters
     ----------
-    words : frame with ``term, count``
+    words : frame with ``term, count``, and ``log_p, penalty`` or not
     combine : join alphanumeric runs
 
     Raises
     ------
-    InputError : the vocabulary is empty, has a word twice, or a count that is not positive
+    InputError : the vocabulary is empty, has a word twice, lacks a column, or a count that is not positive
 
     >>> words = pd.DataFrame({"term": ["电力", "系统", "电力系统"], "count": [3, 2, 2]})
     >>> Segmenter(words).tokens("电力系统,5G电力")
@@ -40,21 +45,30 @@ class Segmenter:
     """
 
     def __init__(self, words: pd.DataFrame, *, combine: bool = True) -> None:
+        if missing := {"term", "count"} - set(words.columns):
+            raise InputError(f"a vocabulary needs the columns term and count; it lacks {' and '.join(sorted(missing))}")
         if words.empty:
             raise InputError("the vocabulary is empty; discover words first, or lower min_count")
-        if not (words["count"] > 0).all():
+        if not (pd.api.types.is_numeric_dtype(words["count"]) and (words["count"] > 0).all()):
             raise InputError("every word of a vocabulary needs a count above 0")
+        if not words["term"].astype(bool).all():
+            raise InputError("a vocabulary must not hold an empty word")
         if words["term"].duplicated().any():
             twice = words.loc[words["term"].duplicated(), "term"].iloc[0]
             raise InputError(f"each word may stand in a vocabulary once; {twice} stands there twice")
         self.combine = combine
-        self._trie = ngrams.Trie(words["term"].tolist())
-        self._log_p = np.log(words["count"].to_numpy(dtype=float)) - math.log(words["count"].sum())
+        self._trie = lattice.Trie(words["term"].tolist())
+        self._weights = _weights(words)
 
     def starts(self, text: str) -> np.ndarray:
         """Where the tokens of ``text`` begin, ascending; ``text[starts[i]:starts[i + 1]]`` is token i."""
-        starts = self._trie.best_path(text, self._log_p, unknown=UNKNOWN, borders=DELIMITERS)
-        return _combine(text, starts) if self.combine and starts.size else starts
+        return np.flatnonzero(self._begins(as_codes(text)))
+
+    def _begins(self, codes: np.ndarray) -> np.ndarray:
+        begins = self._trie.best_path(codes, self._weights, unknown=UNKNOWN, borders=DELIMITERS)
+        if self.combine:
+            _combine(codes, _ALNUM, begins)
+        return begins
 
     def tokens(self, text: str) -> list[str]:
         """The tokens of one text; joined, they are the text again."""
@@ -67,16 +81,76 @@ class Segmenter:
             raise TypeError("lines must be an iterable of documents, got one str; use tokens(text)")
         return map(self.tokens, lines)
 
+    def spaced(self, blocks: Iterable[str]) -> Iterator[str]:
+        """Text with a space between tokens, line by line, in bounded memory.
 
-def _combine(text: str, starts: np.ndarray) -> np.ndarray:
-    """Drop the starts inside alphanumeric runs; all tokens at once."""
-    codes = ngrams.as_codes(text)
-    alnum = ngrams.UNITS["alnum"][codes]
-    is_word = np.logical_and.reduceat(alnum, starts)  # letters and digits only
-    in_run = np.logical_and.reduceat(alnum | (codes == ord(".")), starts)
-    row = np.arange(starts.size)
-    run_start = np.maximum.accumulate(np.where(in_run, -1, row + 1))  # first row after the last outsider
-    last_word = np.maximum.accumulate(np.where(is_word, row, -1))
-    joined = np.zeros(starts.size, dtype=bool)
-    joined[1:] = in_run[1:] & (last_word[:-1] >= np.maximum(run_start[1:], 0))
-    return starts[~joined]
+        Parameters
+        ----------
+        blocks : the text in parts of any size, joined without anything between them
+
+        >>> words = pd.DataFrame({"term": ["电力", "系统"], "count": [3, 2]})
+        >>> "".join(Segmenter(words).spaced(["电力系", "统\\n电力。"]))
+        '电力 系统\\n电力 。'
+        """
+        rest = ""
+        previous = "\n"  # what stands before the block
+        for block in blocks:
+            rest += block
+            if len(rest) >= BLOCK:
+                end = self._last_border(rest)
+                if end:
+                    yield self._spaced(rest[:end], previous)
+                    previous, rest = rest[end - 1], rest[end:]
+        if rest:
+            yield self._spaced(rest, previous)
+
+    def _last_border(self, text: str) -> int:
+        """A position that tokens and alphanumeric runs never cross: after the last delimiter, or 0."""
+        end = max(map(text.rfind, DELIMITERS)) + 1
+        return end if end or len(text) < _LONGEST else len(text)
+
+    def _spaced(self, text: str, previous: str) -> str:
+        codes = as_codes(text)
+        spaced = _with_spaces(codes, self._begins(codes), np.uint32(ord(previous)))
+        return spaced.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def _weights(words: pd.DataFrame) -> np.ndarray:
+    if {"log_p", "penalty"} <= set(words.columns):
+        return (words["log_p"] - words["penalty"]).to_numpy(dtype=float)
+    return np.log(words["count"].to_numpy(dtype=float)) - math.log(words["count"].sum())
+
+
+@compiled
+def _combine(codes, alnum, begins):
+    """Drop the borders inside runs of letters, digits and stops that follow a token of letters and digits."""
+    in_run, token = False, 0  # a token of letters and digits came before; where the present token begins
+    for i in range(1, codes.size + 1):
+        if i < codes.size and not begins[i]:
+            continue
+        letters, stops = True, True
+        for k in range(token, i):
+            is_alnum = codes[k] < 128 and alnum[codes[k]]
+            letters &= is_alnum
+            stops &= is_alnum or codes[k] == 46
+        if in_run and stops:
+            begins[token] = False
+        else:
+            in_run = letters
+        token = i
+
+
+@compiled
+def _with_spaces(codes, begins, previous):
+    """A space before every token but the first of a line; line ends are no tokens."""
+    spaced = np.empty(2 * codes.size, np.uint32)
+    size = 0
+    for i in range(codes.size):
+        is_end = codes[i] == 10 or codes[i] == 13
+        if begins[i] and not is_end and previous != 10 and previous != 13:
+            spaced[size] = 32
+            size += 1
+        spaced[size] = codes[i]
+        size += 1
+        previous = codes[i]
+    return spaced[:size]

@@ -83,7 +83,7 @@ def pmi_chain(lines, min_proba, min_pmi):
 DELETED = (r"[\s+\.\!\/_,$%^*(+\"']+", r"[+——()?【】“”！，。？、~@#￥%……&*（）0-9a-zA-Z]+")
 
 
-def cohesion_words(lines, min_count, thresholds, classic, back_check):
+def cohesion_words(lines, min_count, thresholds, classic, back_check, deviations=0.0):
     """zhuanlan.zhihu.com/p/39461254: as published, or split at everything but Han characters."""
     if classic:
         lines = [re.sub(DELETED[1], "", re.sub(DELETED[0], "", line.strip())) for line in lines]
@@ -96,7 +96,8 @@ def cohesion_words(lines, min_count, thresholds, classic, back_check):
         g
         for g, n in counts.items()
         if len(g) > 1
-        and min(total * n / (counts[g[:i]] * counts[g[i:]]) for i in range(1, len(g))) > thresholds[len(g)]
+        and min(total * (n - deviations * math.sqrt(n)) / (counts[g[:i]] * counts[g[i:]]) for i in range(1, len(g)))
+        > thresholds[len(g)]
     }
     words = Counter()
     for line in lines:

@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from termmine import candidates, contrast, ngrams
+from termmine import candidates, contrast
 from termmine.errors import InputError
 
 
@@ -41,7 +41,7 @@ def test_a_corpus_without_words_is_named(empty):
 def test_candidates_carry_both_kinds_of_counts():
     words = pd.DataFrame({"term": ["蜂王", "王", "工蜂"], "count": [2, 7, 1]})
     background = pd.DataFrame({"term": ["工蜂"], "count": [4]})
-    here, there = ngrams.encode(["蜂王蜂王", "蜂王，工蜂"]), ngrams.encode(["工蜂工蜂工蜂"])
+    here, there = ["蜂王蜂王", "蜂王，工蜂"], ["工蜂工蜂工蜂"]
     found = candidates.from_words(words, background, here, there).set_index("term")
     assert found.index.tolist() == ["工蜂", "蜂王"]
     assert found.loc["蜂王"].tolist() == [3, 2, 0, 2, 0]

@@ -17,6 +17,11 @@ GOLDEN = Path(__file__).parents[2] / "shared" / "golden"
 needs_golden = pytest.mark.skipif(not GOLDEN.is_dir(), reason="the golden news text is not part of the repository")
 
 
+def cohesion_config(**settings):
+    """The method of the post: no lowered counts, no check of words against their parts."""
+    return discovery.CohesionConfig(**{"deviations": 0, "min_gain": 0, "max_len": None} | settings)
+
+
 def as_dict(words):
     return dict(zip(words["term"], words["count"], strict=True))
 
@@ -46,7 +51,7 @@ def test_pair_scores_by_hand():
 def test_ngram_scores_agree_with_cohesion(sample):
     lines = list(corpus.read_lines(sample / "domain.txt"))
     counts = ngrams.count(lines, units="han")
-    config = discovery.CohesionConfig(min_count=5)
+    config = discovery.CohesionConfig(min_count=5, deviations=0)
     total = int(sum(n for term, n in counts.items() if len(term) == 1 and n >= 5))
     scored = discovery.score_ngrams(lines, config)
     assert set(scored["term"]) == {t for t, n in counts.items() if n >= 5 and len(t) > 1}
@@ -60,7 +65,7 @@ def test_ngram_scores_agree_with_cohesion(sample):
 
 @pytest.mark.parametrize("min_pmi", [0.5, 1])
 def test_toy_pmi_chain(min_pmi):
-    config = discovery.PmiConfig(min_proba=1e-8, min_pmi=min_pmi, min_count=1, max_len=0)
+    config = discovery.PmiConfig(min_proba=1e-8, min_pmi=min_pmi, min_count=1, max_len=None)
     found = discovery.discover(TOY["toy_lines"], config)
     assert as_dict(found) == TOY[f"toy_pmi_chain(min_proba=1e-8,min_pmi={min_pmi})"]
 
@@ -74,7 +79,7 @@ def test_toy_pmi_chain(min_pmi):
 )
 @pytest.mark.parametrize("classic", [False, True])
 def test_toy_cohesion(min_count, thresholds, key, classic):
-    config = discovery.CohesionConfig(min_count=min_count, min_cohesion=thresholds, classic=classic)
+    config = cohesion_config(min_count=min_count, min_cohesion=thresholds, classic=classic)
     scored = discovery.score_ngrams(TOY["toy_lines"], config)
     assert as_dict(discovery.discover(TOY["toy_lines"], config)) == TOY[key]["words"]
     assert sorted(scored.loc[scored["is_strong"], "term"]) == TOY[key]["strong_ngrams"]
@@ -83,7 +88,7 @@ def test_toy_cohesion(min_count, thresholds, key, classic):
 @needs_golden
 def test_golden_pmi_chain():
     lines = (GOLDEN / "news_300k.txt").read_text(encoding="utf-8").split("\n")
-    config = discovery.PmiConfig(min_proba=1e-5, min_pmi=0.5, min_count=1, max_len=0)
+    config = discovery.PmiConfig(min_proba=1e-5, min_pmi=0.5, min_count=1, max_len=None)
     expected = json.loads((GOLDEN / "news_pmi_chain_1e-5_0.5.json").read_text(encoding="utf-8"))
     assert as_dict(discovery.discover(lines, config)) == expected
 
@@ -91,7 +96,7 @@ def test_golden_pmi_chain():
 @needs_golden
 def test_golden_cohesion():
     lines = (GOLDEN / "news_300k.txt").read_text(encoding="utf-8").split("\n")
-    config = discovery.CohesionConfig(min_count=10, classic=True, max_len=0)
+    config = discovery.CohesionConfig(min_count=10, classic=True, max_len=None)
     expected = json.loads((GOLDEN / "news_cohesion_min10.json").read_text(encoding="utf-8"))
     scored = discovery.score_ngrams(lines, config)
     assert as_dict(discovery.discover(lines, config)) == expected["words"]
@@ -112,17 +117,18 @@ def test_the_pmi_chain_agrees_with_the_plain_program(seed):
     rng = random.Random(seed)
     lines = [*random_lines(rng, "电力系统稳控a1."), "电力"]
     min_proba, min_pmi = rng.choice([1e-8, 1e-3, 1e-2]), rng.choice([-0.5, 0.0, 0.5, 1.0])
-    config = discovery.PmiConfig(min_proba=min_proba, min_pmi=min_pmi, min_count=1, max_len=0)
+    config = discovery.PmiConfig(min_proba=min_proba, min_pmi=min_pmi, min_count=1, max_len=None)
     assert as_dict(discovery.discover(lines, config)) == plain.pmi_chain(lines, min_proba, min_pmi)
 
 
 @pytest.mark.parametrize("seed", range(150))
 def test_cohesion_agrees_with_the_plain_program(seed):
     rng = random.Random(seed)
-    lines = random_lines(rng, "电力系统稳控，A")
+    lines = random_lines(rng, "电力系统稳控，1")
     thresholds = {n: rng.choice([0.5, 1.0, 2.0, 4.0]) for n in (2, 3, 4)}
     settings = {"min_count": rng.choice([1, 2, 5]), "classic": rng.random() < 0.5, "back_check": rng.random() < 0.5}
-    config = discovery.CohesionConfig(min_cohesion=thresholds, max_len=0, **settings)
+    settings["deviations"] = 0 if settings["classic"] else rng.choice([0.0, 1.0])
+    config = cohesion_config(min_cohesion=thresholds, **settings)
     expected = plain.cohesion_words(lines, settings.pop("min_count"), thresholds, **settings)
     assert as_dict(discovery.discover(lines, config)) == expected
 
@@ -150,7 +156,7 @@ def test_an_ngram_exactly_at_min_cohesion_is_cut():
     lines = ["电力", "甲", "甲"]
     for threshold, words in ((4.0, {"甲": 2, "电": 1, "力": 1}), (3.99, {"甲": 2, "电力": 1})):
         thresholds = {2: threshold, 3: 1.0, 4: 1.0}
-        config = discovery.CohesionConfig(min_count=1, min_cohesion=thresholds)
+        config = cohesion_config(min_count=1, min_cohesion=thresholds)
         assert as_dict(discovery.discover(lines, config)) == words
 
 
@@ -158,9 +164,9 @@ def test_a_word_that_is_its_parts_dissolves_by_hand():
     # 电力系统 4 times, 电力 and 系统 50 times each: W = 104. Without the word, L = ln 104 (stale), and the gain
     # ln 4/104 - 2 ln 50/104 = -1.79 is below 4 - 1: its 4 go to the parts
     words = {"电力系统": 4, "电力": 50, "系统": 50}
-    assert discovery._dissolve(words, 0) == {"电力": 54, "系统": 54}
+    assert discovery._dissolve(words, None) == {"电力": 54, "系统": 54}
     # with parts unknown, a character costs 100 nats, and the word stays
-    assert discovery._dissolve({"电力系统": 4, "电力": 50}, 0) == {"电力系统": 4, "电力": 50}
+    assert discovery._dissolve({"电力系统": 4, "电力": 50}, None) == {"电力系统": 4, "电力": 50}
 
 
 # --- what the package mends
@@ -170,19 +176,19 @@ def test_words_past_max_len_go_to_their_parts_or_away():
     phrase, parts = "国务院市场监督管理部门办公厅", ["国务院", "市场", "监督", "管理", "部门", "办公厅"]
     # the phrase alone is far more than chance would make of its parts
     rare = dict.fromkeys(parts, 1)
-    assert discovery._dissolve({phrase: 50, **rare}, 0)[phrase] == 50
+    assert discovery._dissolve({phrase: 50, **rare}, None)[phrase] == 50
     assert discovery._dissolve({phrase: 50, **rare}, 12) == dict.fromkeys(parts, 51)
     # a phrase without known parts is not turned into characters
     assert discovery.discover([phrase] * 50).empty
-    assert discovery.discover([phrase] * 50, discovery.PmiConfig(max_len=0))["term"].tolist() == [phrase]
+    assert discovery.discover([phrase] * 50, discovery.PmiConfig(max_len=None))["term"].tolist() == [phrase]
 
 
 def test_back_check_removes_a_chain_of_strong_pairs():
     # 各项 and 项目 glue 各项目, which is no strong 3-gram
     lines = ["各项"] * 30 + ["项目"] * 30 + ["各项目"] * 5 + ["天气很好"] * 40
     thresholds = {2: 1.1, 3: 5, 4: 25}
-    loose = discovery.CohesionConfig(min_count=5, min_cohesion=thresholds, back_check=False)
-    strict = discovery.CohesionConfig(min_count=5, min_cohesion=thresholds)
+    loose = cohesion_config(min_count=5, min_cohesion=thresholds, back_check=False)
+    strict = cohesion_config(min_count=5, min_cohesion=thresholds)
     assert "各项目" in as_dict(discovery.discover(lines, loose))
     assert "各项目" not in as_dict(discovery.discover(lines, strict))
     assert {"各项", "项目"} <= set(as_dict(discovery.discover(lines, strict)))
@@ -190,8 +196,9 @@ def test_back_check_removes_a_chain_of_strong_pairs():
 
 def test_cohesion_splits_at_punctuation_unless_classic():
     lines = ["甲乙，丙丁"] * 30 + ["戊己庚辛"] * 30
-    split = discovery.discover(lines, discovery.CohesionConfig(min_cohesion={2: 2, 3: 2, 4: 2}))
-    joined = discovery.discover(lines, discovery.CohesionConfig(min_cohesion={2: 2, 3: 2, 4: 2}, classic=True))
+    thresholds = {2: 2, 3: 2, 4: 2}
+    split = discovery.discover(lines, cohesion_config(min_count=25, min_cohesion=thresholds))
+    joined = discovery.discover(lines, cohesion_config(min_count=25, min_cohesion=thresholds, classic=True))
     assert as_dict(split) == {"甲乙": 30, "丙丁": 30, "戊己庚辛": 30}
     assert as_dict(joined) == {"甲乙丙丁": 30, "戊己庚辛": 30}
 
@@ -199,7 +206,7 @@ def test_cohesion_splits_at_punctuation_unless_classic():
 def test_min_count_and_max_len_hold(sample):
     lines = list(corpus.read_lines(sample / "domain.txt"))
     for method, floor in (("pmi", 3), ("cohesion", 5)):
-        words = discovery.discover(lines, discovery.make_config(method, min_count=floor, max_len=3))
+        words = discovery.discover(lines, discovery.make_config(method=method, min_count=floor, max_len=3))
         assert words["count"].min() == floor
         assert words["term"].str.len().max() <= 3
 
@@ -211,7 +218,7 @@ def test_words_come_best_first_ties_by_term(sample):
 
 def test_the_sample_gives_words_of_its_field(sample):
     for method in ("pmi", "cohesion"):
-        config = discovery.make_config(method, min_count=3)
+        config = discovery.make_config(method=method, min_count=3)
         assert {"蜂王", "工蜂", "巢脾"} <= set(
             discovery.discover(corpus.read_lines(sample / "domain.txt"), config)["term"]
         )
