@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import click
+import pandas as pd
 import yaml
 
 import termmine
-from termmine import corpus, datasets, discovery, export, runs, segmentation
+from termmine import cluster, corpus, datasets, discovery, export, runs, segmentation
 from termmine.errors import InputError, TermmineError
 
 
@@ -209,14 +210,18 @@ def _why_empty(run: Path, metrics: dict) -> str:
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…")
 @_output("A .csv or .parquet file; - for standard output.")
 @click.option("--method", default="pmi", show_default=True, metavar="METHOD", help="pmi, cohesion or em.")
+@click.option("--scheduler", metavar="ADDR", help="Count on a Dask cluster: tcp://HOST:PORT; local or local:N.")
 @_parameter
-def discover_command(paths: Sequence[str], output: str, method: str, parameters: Sequence[str]) -> None:
+def discover_command(
+    paths: Sequence[str], output: str, method: str, scheduler: str | None, parameters: Sequence[str]
+) -> None:
     """Find the words of text files, without starting a notebook.
 
     \b
     Examples:
       termmine discover my/*.txt -o words.csv
       termmine discover a.txt -o - --method cohesion -p min_count=10
+      termmine discover my/*.txt -o words.csv --scheduler tcp://192.0.2.1:8786
     """
     settings = {name.removeprefix("discovery."): value for name, value in map(_assignment, parameters)}
     runs.check_stage("discovery", {"method": method} | settings, discovery.DEFAULTS)
@@ -224,7 +229,7 @@ def discover_command(paths: Sequence[str], output: str, method: str, parameters:
     _check_output(output, (".csv", ".parquet"))
     lines = corpus.read_lines(paths)
     corpus.check_chinese(lines.paths)
-    words = discovery.discover(lines, config)
+    words = _discover(lines, config, scheduler)
     if words.empty:
         raise InputError(f"no word in {', '.join(paths)}; lower -p min_count, or give more text")
     if output == "-":
@@ -232,6 +237,13 @@ def discover_command(paths: Sequence[str], output: str, method: str, parameters:
     else:
         export.write_frame(words, output)
         _say(f"{len(words):,} words: {output}")
+
+
+def _discover(lines: corpus.Corpus, config: discovery.Config, scheduler: str | None) -> pd.DataFrame:
+    if scheduler is None:
+        return discovery.discover(lines, config)
+    with cluster.connect(scheduler) as client:
+        return discovery.discover(cluster.encode(lines, config, client), config)
 
 
 def _check_output(output: str, suffixes: Sequence[str]) -> None:

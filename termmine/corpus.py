@@ -45,7 +45,7 @@ class Corpus:
 
     def __iter__(self) -> Iterator[str]:
         for path in self.paths:
-            yield from _read_file(path)
+            yield from lines_in(_read_text(path))
 
     def blocks(self) -> Iterator[str]:
         """The text as it stands in the files, not folded, some millions of characters at a time.
@@ -122,10 +122,14 @@ def _check_file(path: Path) -> Path:
     return path
 
 
-def _read_file(path: Path) -> Iterator[str]:
-    """The folded lines that are not empty."""
+def lines_in(blocks: Iterable[str]) -> Iterator[str]:
+    """The folded lines that are not empty.
+
+    >>> list(lines_in(["Ａ电\\r", "\\n力", "系统"]))
+    ['A电', '力系统']
+    """
     rest: list[str] = []  # of a line that goes over several blocks
-    for block in _read_text(path):
+    for block in blocks:
         *lines, last = block.replace("\r", "\n").split("\n")
         if lines:
             lines[0] = "".join([*rest, lines[0]])
@@ -143,20 +147,39 @@ def read_blocks(path: Path | None) -> Iterator[str]:
     ------
     InputError : it cannot be read, or is not UTF-8
     """
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    end = 0  # bytes read
     try:
         with sys.stdin.buffer if path is None else open(path, "rb") as file:
-            while data := file.read(_BLOCK):
-                end += len(data)
-                yield decoder.decode(data)
-        yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        wrong = end - len(error.object) + error.start  # the object: what was kept of the block before, and this one
-        name = path or "standard input"
-        raise InputError(f"{name} is not UTF-8 at byte {wrong:,}; convert it to UTF-8 first, e.g. with iconv") from None
+            yield from decoded(iter(lambda: file.read(_BLOCK), b""), path or "standard input")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def decoded(chunks: Iterable[bytes], name: object, begin: int = 0) -> Iterator[str]:
+    """UTF-8 in chunks of any sizes as text.
+
+    Parameters
+    ----------
+    chunks : bytes that follow each other
+    name : the file, for the message
+    begin : where in the file the first chunk begins
+
+    Raises
+    ------
+    InputError : not UTF-8
+
+    >>> list(decoded(["电".encode()[:1], "电".encode()[1:]], "a.txt"))
+    ['', '电', '']
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    end = begin  # bytes read
+    try:
+        for chunk in chunks:
+            end += len(chunk)
+            yield decoder.decode(chunk)
+        yield decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        wrong = end - len(error.object) + error.start  # the object: what was kept of the chunk before, and this one
+        raise InputError(f"{name} is not UTF-8 at byte {wrong:,}; convert it to UTF-8 first, e.g. with iconv") from None
 
 
 def _read_text(path: Path) -> Iterator[str]:

@@ -13,7 +13,7 @@ import tempfile
 import threading
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
@@ -113,10 +113,12 @@ class EncodedText(Text):
     Attributes
     ----------
     size : ids, borders (0) among them
+    threads : that count side by side, each a share of the keys
     """
 
-    def __init__(self) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         self.size = 0
+        self.threads = threads or os.cpu_count() or 1
         self._blocks: list[np.ndarray] = []
         self._sizes: list[int] = []
         self._file = None
@@ -163,12 +165,13 @@ class EncodedText(Text):
 
     def count_ngrams(self, n: int, *, floor: int = 1, shorter: "Ngrams | None" = None) -> "Ngrams":
         allowed = np.zeros(0, np.uint64) if shorter is None else shorter.as_set()
-        return merged(in_threads(lambda low, high: _ngrams_in(self, n, floor, allowed, low, high)))
+        return merged(in_threads(lambda low, high: _ngrams_in(self, n, floor, allowed, low, high), self.threads))
 
     def count_pieces(self, cut: "Cut", floor: Callable[[int], int]) -> "Pieces":
         strong = cut.strong.as_set()
-        gaps = list(in_parallel(lambda units: cut.gaps(units, strong), self.blocks()))
-        return _joined_pieces(in_threads(lambda low, high: _pieces_in(self, cut, gaps, floor, low, high)))
+        gaps = list(in_parallel(lambda units: cut.gaps(units, strong), self.blocks(), self.threads))
+        parts = in_threads(lambda low, high: _pieces_in(self, cut, gaps, floor, low, high), self.threads)
+        return joined_pieces(parts)
 
 
 def _as_it_is(block: np.ndarray) -> np.ndarray:
@@ -475,6 +478,14 @@ def _count_units(units):
 
 
 @compiled
+def _bucket_of(keys):
+    buckets = np.empty(keys.size, np.int64)
+    for i in range(keys.size):
+        buckets[i] = _bucket(_mixed(keys[i]))
+    return buckets
+
+
+@compiled
 def _count_windows(units, n):
     total, run = 0, 0
     for i in range(units.size):
@@ -518,6 +529,11 @@ class Ngrams:
         """The counts of other keys, 0 where absent."""
         return _values(self.table(), keys)
 
+    def shares(self, number: int) -> list["Ngrams"]:
+        """The rows dealt out by their keys' buckets: a key goes to the same share, whichever text it is from."""
+        share = _bucket_of(self.keys) * number // BUCKETS
+        return [self.where(share == i) for i in range(number)]
+
     def strings(self) -> list[str]:
         """The n-grams."""
         units = self.keys.astype(">u8").view(">u2").reshape(-1, LONGEST)
@@ -541,17 +557,17 @@ def merged(parts: Iterable[Ngrams], floor: int = 1) -> Ngrams:
     return Ngrams(max(part.n for part in parts), keys[kept], counts[kept])
 
 
-def in_threads(function: Callable) -> list:
-    """``function(low, high)`` over shares of the buckets, a share a core; the results in order."""
-    cores = min(os.cpu_count() or 1, BUCKETS)
+def in_threads(function: Callable, threads: int | None = None) -> list:
+    """``function(low, high)`` over shares of the buckets, a share a thread; the results in order."""
+    cores = min(threads or os.cpu_count() or 1, BUCKETS)
     edges = np.linspace(0, BUCKETS, cores + 1).astype(int).tolist()
     with ThreadPoolExecutor(cores) as pool:
         return list(pool.map(function, edges[:-1], edges[1:]))
 
 
-def in_parallel(function: Callable, items: Iterable) -> Iterator:
+def in_parallel(function: Callable, items: Iterable, threads: int | None = None) -> Iterator:
     """The results in order, few items at a time in memory."""
-    cores = os.cpu_count() or 1
+    cores = threads or os.cpu_count() or 1
     with ThreadPoolExecutor(cores) as pool:
         waiting: deque[Future] = deque()
         for item in items:
@@ -826,6 +842,20 @@ def _merge_pieces(units, lengths, counts, firsts, low, high, state):
 
 
 @compiled
+def _piece_keys(units, lengths):
+    """The keys of pieces whose units follow each other."""
+    keys = np.empty(lengths.size, np.uint64)
+    end = 0
+    for i in range(lengths.size):
+        rolled, hashed = np.uint64(0), _NO_PIECE
+        for k in range(end, end + lengths[i]):
+            rolled, hashed = (rolled << np.uint64(16)) | np.uint64(units[k]), (hashed ^ np.uint64(units[k])) * _PRIME
+        keys[i] = _piece_key(rolled, hashed, lengths[i])
+        end += lengths[i]
+    return keys
+
+
+@compiled
 def _length_of(key, store, at):
     if at > 0:
         return np.int64(store[at]) + (np.int64(store[at + 1]) << 16)
@@ -884,7 +914,7 @@ class Pieces:
     ----------
     ids : (Σ lengths,) uint16; the units of all pieces, one after the other
     lengths : (rows,) int64 units
-    counts, firsts : (rows,) int64; occurrences, and the position of the first one (0 for single units)
+    counts, firsts : (rows,) int64; occurrences, and the position of the first one, from 1 on (0 for single units)
     total : occurrences of all pieces, the rare ones that are left out among them
     """
 
@@ -894,9 +924,20 @@ class Pieces:
     firsts: np.ndarray
     total: int
 
+    def where(self, kept: np.ndarray) -> "Pieces":
+        """The rows for which ``kept``, (rows,) bool, is true."""
+        ids = self.ids[np.repeat(kept, self.lengths)]
+        return Pieces(ids, self.lengths[kept], self.counts[kept], self.firsts[kept], self.total)
+
+    def shares(self, number: int) -> list["Pieces"]:
+        """The rows dealt out by their keys' buckets: a piece goes to the same share, whichever text it is from."""
+        share = _bucket_of(_piece_keys(self.ids, self.lengths)) * number // BUCKETS
+        return [self.where(share == i) for i in range(number)]
+
     def in_order(self) -> dict[str, int]:
         """The pieces as strings with their counts: single units by code point, the others in order of occurrence."""
-        order = np.argsort(self.firsts, kind="stable")
+        single = np.where(self.lengths == 1, self.ids[np.cumsum(self.lengths) - 1], 0)
+        order = np.lexsort((single, self.firsts))
         ends = np.cumsum(self.lengths)
         begins, ends = (ends - self.lengths)[order].tolist(), ends[order].tolist()
         string = self.ids.astype("<u2").tobytes().decode("utf-16-le")
@@ -940,7 +981,16 @@ class Cut:
         return units, glued
 
 
-def _joined_pieces(parts: list[Pieces]) -> Pieces:
+def merged_pieces(parts: Sequence[Pieces], floor: int = 1) -> Pieces:
+    """The sums of the counts of texts that follow each other, those of at least ``floor``."""
+    state = _no_pieces(1 << 13)
+    for part in parts:
+        state = _merge_pieces(part.ids, part.lengths, part.counts, part.firsts, 0, BUCKETS, state)
+    return Pieces(*_piece_rows(state, BUCKETS, floor), sum(part.total for part in parts))
+
+
+def joined_pieces(parts: Sequence[Pieces]) -> Pieces:
+    """All shares of the pieces of one text."""
     names = ("ids", "lengths", "counts", "firsts")
     return Pieces(*(np.concatenate([getattr(part, name) for part in parts]) for name in names), parts[0].total)
 
@@ -952,7 +1002,7 @@ def _pieces_in(
     parts = []
     while low < high:
         state, singles = _no_pieces(_first_width(text) // 4), np.zeros(1 << 16, np.int64)
-        total, base, end = 0, 0, high
+        total, base, end = 0, 1, high
         for block, block_gaps in zip(text.blocks(), gaps, strict=True):
             units, glued = cut.apply(block, block_gaps)
             found, end, state = _count_pieces(units, glued, base, low, end, state, singles, _WIDEST // 2)
@@ -963,4 +1013,4 @@ def _pieces_in(
             ids = np.flatnonzero(singles >= max(floor(total), 1))
             parts.append(Pieces(ids.astype(np.uint16), np.ones_like(ids), singles[ids], np.zeros_like(ids), total))
         low = end
-    return _joined_pieces(parts)
+    return joined_pieces(parts)
