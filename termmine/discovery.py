@@ -395,7 +395,7 @@ def _piece_floor(config: CohesionConfig) -> int:
 
 
 def _sound(pieces: Mapping[str, int], strong: ngrams.Ngrams, config: CohesionConfig) -> dict[str, int]:
-    """The pieces that are short enough and pass the back-check: each window of 3, and of 4 where one fits, is strong."""
+    """The pieces that are short enough and pass the back-check: all windows of 3 characters, and of 4, are strong."""
     longest = config.max_len or max(map(len, pieces), default=0)
     windows = set(strong.strings()) if config.back_check else set()
 

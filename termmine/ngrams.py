@@ -113,7 +113,7 @@ class EncodedText(Text):
     Attributes
     ----------
     size : ids, borders (0) among them
-    threads : that count side by side, each a share of the keys
+    threads : that count side by side, each a share of the keys; as many as cores unless told
     """
 
     def __init__(self, threads: int | None = None) -> None:
@@ -123,7 +123,8 @@ class EncodedText(Text):
         self._sizes: list[int] = []
         self._file = None
         self._lock = threading.Lock()
-        self.view: Callable[[np.ndarray], np.ndarray] = _as_it_is
+        self._least = 1  # ids below it are borders
+        self._gaps: tuple[Ngrams, list[np.ndarray]] | None = None  # of the last cut
 
     def append(self, block: np.ndarray) -> None:
         """Add ids, (n,) uint16; borders are taken to stand around them."""
@@ -140,7 +141,7 @@ class EncodedText(Text):
     def blocks(self) -> Iterator[np.ndarray]:
         """The blocks in order; several threads may read at once."""
         if self._file is None:
-            yield from map(self.view, self._blocks)
+            yield from self._blocks
             return
         begin = 0
         for size in self._sizes:
@@ -148,34 +149,39 @@ class EncodedText(Text):
                 self._file.seek(2 * begin)
                 block = np.fromfile(self._file, dtype=np.uint16, count=size)
             begin += size
-            yield self.view(block)
+            yield block
 
     def only_han(self) -> "EncodedText":
-        han = copy(self)
-        han.view = _without_alnum
+        han = copy(self)  # the blocks are shared
+        han._least = HAN[0]
         return han
 
     def unit_counts(self) -> np.ndarray:
         counts = sum((_count_units(block) for block in self.blocks()), np.zeros(1 << 16, np.int64))
-        counts[0] = 0
+        counts[: self._least] = 0
         return counts
 
     def count_windows(self, n: int) -> int:
-        return sum(_count_windows(block, n) for block in self.blocks())
+        return sum(_count_windows(block, n, self._least) for block in self.blocks())
 
     def count_ngrams(self, n: int, *, floor: int = 1, shorter: "Ngrams | None" = None) -> "Ngrams":
         allowed = np.zeros(0, np.uint64) if shorter is None else shorter.as_set()
         return merged(in_threads(lambda low, high: _ngrams_in(self, n, floor, allowed, low, high), self.threads))
 
     def count_pieces(self, cut: "Cut", floor: Callable[[int], int]) -> "Pieces":
-        strong = cut.strong.as_set()
-        gaps = list(in_parallel(lambda units: cut.gaps(units, strong), self.blocks(), self.threads))
-        parts = in_threads(lambda low, high: _pieces_in(self, cut, gaps, floor, low, high), self.threads)
-        return joined_pieces(parts)
-
-
-def _as_it_is(block: np.ndarray) -> np.ndarray:
-    return block
+        if self._least > 1:
+            raise ValueError("pieces are cut from the whole text, not from its Han characters alone")
+        if self._gaps is None or self._gaps[0] is not cut.strong:  # a text is cut again for its mixed words
+            strong = cut.strong.as_set()
+            gaps = in_parallel(lambda units: cut.gaps(units, strong), self.blocks(), self.threads)
+            self._gaps = cut.strong, list(gaps)
+        gaps = self._gaps[1]
+        width = _first_width(self) // 4
+        if cut.mixed:  # few are left
+            pairs = zip(self.blocks(), gaps, strict=True)
+            left = list(in_parallel(lambda block: cut.apply(*block), pairs, self.threads))
+            return count_cut(lambda: left, floor, threads=self.threads)
+        return count_cut(lambda: map(cut.apply, self.blocks(), gaps), floor, width, self.threads)
 
 
 def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
@@ -354,16 +360,16 @@ def _unit_mask(n):
 
 
 @compiled
-def _next_keys(units, begin, n, low, high, keys):
+def _next_keys(units, begin, n, least, low, high, keys):
     """The n-grams that end in ``units[begin : begin + _BATCH]`` and whose buckets are in low..high; their number."""
     mask = _unit_mask(n)
     key, run = np.uint64(0), 0
     for i in range(max(begin - n + 1, 0), begin):
-        run = run + 1 if units[i] != 0 else 0
+        run = run + 1 if units[i] >= least else 0
         key = (key << np.uint64(16)) | np.uint64(units[i])
     size = 0
     for i in range(begin, min(begin + _BATCH, units.size)):
-        run = run + 1 if units[i] != 0 else 0
+        run = run + 1 if units[i] >= least else 0
         key = ((key << np.uint64(16)) | np.uint64(units[i])) & mask
         keys[size] = key
         bucket = _bucket(_mixed(key))
@@ -430,13 +436,13 @@ def _count_keys(table, keys, size, rows):
 
 
 @compiled
-def _count_until_full(units, begin, n, shorter, low, high, table, room):
+def _count_until_full(units, begin, n, least, shorter, low, high, table, room):
     """Count until the block ends or fewer than a batch of new keys fits; where it stopped, and the new keys."""
     keys, parts = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.uint64)
     rows, held = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.bool_)
     new = 0
     while begin < units.size and new + _BATCH <= room:
-        size = _next_keys(units, begin, n, low, high, keys)
+        size = _next_keys(units, begin, n, least, low, high, keys)
         if shorter.size > 0:
             mask = _unit_mask(n - 1)
             size = _allowed(shorter, keys, size, np.uint64(0), mask, parts, held, rows)
@@ -447,11 +453,11 @@ def _count_until_full(units, begin, n, shorter, low, high, table, room):
 
 
 @compiled
-def _count_block(units, n, shorter, low, high, table, size, widest):
+def _count_block(units, n, least, shorter, low, high, table, size, widest):
     """Count the n-grams of a block whose buckets are in low..high; ``high`` sinks when the table gets too wide.
 
-    Unless ``shorter`` is empty, it is the set of the (n-1)-grams that are frequent enough: only what both its (n-1)-grams allow
-    is counted.
+    Unless ``shorter`` is empty, it is the set of the (n-1)-grams that are frequent enough: only what both its
+    (n-1)-grams allow is counted. Ids below ``least`` are borders.
     """
     begin = 0
     while begin < units.size:
@@ -464,7 +470,7 @@ def _count_block(units, n, shorter, low, high, table, size, widest):
                 high = (low + high + 1) // 2
             table, size = _rebuilt(table, width, high)
             continue
-        begin, new = _count_until_full(units, begin, n, shorter, low, high, table, room)
+        begin, new = _count_until_full(units, begin, n, least, shorter, low, high, table, room)
         size += new
     return table, size, high
 
@@ -486,10 +492,10 @@ def _bucket_of(keys):
 
 
 @compiled
-def _count_windows(units, n):
+def _count_windows(units, n, least):
     total, run = 0, 0
     for i in range(units.size):
-        run = run + 1 if units[i] != 0 else 0
+        run = run + 1 if units[i] >= least else 0
         total += run >= n
     return total
 
@@ -558,21 +564,21 @@ def merged(parts: Iterable[Ngrams], floor: int = 1) -> Ngrams:
 
 
 def in_threads(function: Callable, threads: int | None = None) -> list:
-    """``function(low, high)`` over shares of the buckets, a share a thread; the results in order."""
-    cores = min(threads or os.cpu_count() or 1, BUCKETS)
-    edges = np.linspace(0, BUCKETS, cores + 1).astype(int).tolist()
-    with ThreadPoolExecutor(cores) as pool:
+    """``function(low, high)`` over shares of the buckets, a share a thread (default: a core); the results in order."""
+    threads = min(threads or os.cpu_count() or 1, BUCKETS)
+    edges = np.linspace(0, BUCKETS, threads + 1).astype(int).tolist()
+    with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(function, edges[:-1], edges[1:]))
 
 
 def in_parallel(function: Callable, items: Iterable, threads: int | None = None) -> Iterator:
     """The results in order, few items at a time in memory."""
-    cores = threads or os.cpu_count() or 1
-    with ThreadPoolExecutor(cores) as pool:
+    threads = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future] = deque()
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > cores:
+            if len(waiting) > threads:
                 yield waiting.popleft().result()
         yield from (future.result() for future in waiting)
 
@@ -588,7 +594,7 @@ def _ngrams_in(text: EncodedText, n: int, floor: int, allowed: np.ndarray, low: 
     while low < high:
         table, size, end = np.zeros((_first_width(text), 2), np.uint64), 0, high
         for block in text.blocks():
-            table, size, end = _count_block(block, n, allowed, low, end, table, size, _WIDEST)
+            table, size, end = _count_block(block, n, text._least, allowed, low, end, table, size, _WIDEST)
         parts.append(Ngrams(n, *_rows(table, floor)))
         low = end
     return merged(parts)
@@ -650,9 +656,9 @@ def _glue_runs(units, glued):
 
 @compiled
 def _only_mixed(units, glued, after):
-    """Glue runs of letters and digits to the piece after them, or before; what is glued to none becomes a border."""
-    kept = np.zeros_like(units)
-    begin, is_mixed = 0, False
+    """Glue runs of letters and digits to the piece after them, or before; these pieces alone, and their gaps."""
+    kept, kept_glued = np.empty(units.size + 1, units.dtype), np.empty(units.size + 1, np.bool_)
+    size, begin, is_mixed = 0, 0, False
     for i in range(units.size):
         if i + 1 < units.size and units[i] != 0 and units[i + 1] != 0:
             left, right = _is_alnum(units[i]), _is_alnum(units[i + 1])
@@ -660,19 +666,12 @@ def _only_mixed(units, glued, after):
                 glued[i] = is_mixed = True
         if not glued[i]:
             if is_mixed:
-                kept[begin : i + 1] = units[begin : i + 1]
+                for k in range(begin, i + 1):
+                    kept[size], kept_glued[size] = units[k], glued[k]
+                    size += 1
             begin, is_mixed = i + 1, False
-    return kept
-
-
-@compiled
-def _without_alnum(units):
-    """Letters and digits as borders."""
-    kept = units.copy()
-    for i in range(units.size):
-        if _is_alnum(units[i]):
-            kept[i] = 0
-    return kept
+    kept_glued[size] = False
+    return kept[:size].copy(), kept_glued[: size + 1].copy()
 
 
 # Pieces are counted as n-grams are. The key of a piece of more than four units is a hash, marked by an empty lowest
@@ -936,9 +935,9 @@ class Pieces:
 
     def in_order(self) -> dict[str, int]:
         """The pieces as strings with their counts: single units by code point, the others in order of occurrence."""
-        single = np.where(self.lengths == 1, self.ids[np.cumsum(self.lengths) - 1], 0)
-        order = np.lexsort((single, self.firsts))
         ends = np.cumsum(self.lengths)
+        single = np.where(self.lengths == 1, self.ids[ends - 1], 0)
+        order = np.lexsort((single, self.firsts))
         begins, ends = (ends - self.lengths)[order].tolist(), ends[order].tolist()
         string = self.ids.astype("<u2").tobytes().decode("utf-16-le")
         pairs = zip(begins, ends, self.counts[order].tolist(), strict=True)
@@ -975,7 +974,7 @@ class Cut:
         """The units to cut, and where no cut is between i and i + 1, (len(units) + 1,) bool."""
         glued = np.unpackbits(gaps, count=units.size + 1).view(np.bool_)
         if self.mixed:
-            units = _only_mixed(units, glued, self.mixed == "after")
+            return _only_mixed(units, glued, self.mixed == "after")
         if self.min_run > 1:
             units = _without_short_runs(units, self.min_run)
         return units, glued
@@ -983,7 +982,7 @@ class Cut:
 
 def merged_pieces(parts: Sequence[Pieces], floor: int = 1) -> Pieces:
     """The sums of the counts of texts that follow each other, those of at least ``floor``."""
-    state = _no_pieces(1 << 13)
+    state = _no_pieces(1 << 12)
     for part in parts:
         state = _merge_pieces(part.ids, part.lengths, part.counts, part.firsts, 0, BUCKETS, state)
     return Pieces(*_piece_rows(state, BUCKETS, floor), sum(part.total for part in parts))
@@ -995,16 +994,32 @@ def joined_pieces(parts: Sequence[Pieces]) -> Pieces:
     return Pieces(*(np.concatenate([getattr(part, name) for part in parts]) for name in names), parts[0].total)
 
 
-def _pieces_in(
-    text: EncodedText, cut: Cut, gaps: list[np.ndarray], floor: Callable[[int], int], low: int, high: int
+# Blocks of units, and where no cut is between i and i + 1; read anew by every call.
+CutBlocks = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
+
+
+def count_cut(
+    blocks: CutBlocks, floor: Callable[[int], int], width: int = 1 << 12, threads: int | None = None
 ) -> Pieces:
+    """Count the pieces of blocks that are cut.
+
+    Parameters
+    ----------
+    blocks : gives the cut blocks, in order
+    floor : number of all pieces → the occurrences that a piece needs to be returned
+    width : rows of a table to begin with, a power of 2
+    threads : that count side by side (default: as many as cores)
+    """
+    return joined_pieces(in_threads(lambda low, high: _pieces_in(blocks, floor, width, low, high), threads))
+
+
+def _pieces_in(blocks: CutBlocks, floor: Callable[[int], int], width: int, low: int, high: int) -> Pieces:
     """Counts of the buckets low..high, as many at a time as a table can hold."""
     parts = []
     while low < high:
-        state, singles = _no_pieces(_first_width(text) // 4), np.zeros(1 << 16, np.int64)
+        state, singles = _no_pieces(width), np.zeros(1 << 16, np.int64)
         total, base, end = 0, 1, high
-        for block, block_gaps in zip(text.blocks(), gaps, strict=True):
-            units, glued = cut.apply(block, block_gaps)
+        for units, glued in blocks():
             found, end, state = _count_pieces(units, glued, base, low, end, state, singles, _WIDEST // 2)
             total += found
             base += units.size + 1
