@@ -7,7 +7,6 @@ that any other worker can repeat, so that nothing is lost when a worker dies. Th
 
 import logging
 import os
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -81,7 +80,7 @@ def _local_client(number: str) -> "Iterator[Client]":
 
     if number and not (number.isdecimal() and int(number)):
         raise InputError(f"local:N needs a number of processes, 1 or more, got local:{number}")
-    options = {"threads_per_worker": 1, "dashboard_address": None, "silence_logs": logging.CRITICAL}
+    options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
     workers = int(number) if number else os.cpu_count() or 1
     with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
         yield client
@@ -89,6 +88,9 @@ def _local_client(number: str) -> "Iterator[Client]":
 
 def _remote_client(address: str) -> "Client":
     from distributed import Client
+
+    def version() -> str:  # defined here, so that it is sent itself, not by the name of a module that may be absent
+        return __import__("termmine").__version__
 
     if "://" not in address:
         raise InputError(f"a scheduler's address is tcp://HOST:PORT, local or local:N, got {address}")
@@ -98,16 +100,17 @@ def _remote_client(address: str) -> "Client":
         raise InputError(f"no Dask scheduler answers at {address}; start one with: dask scheduler") from None
     try:
         client.wait_for_workers(1, timeout=_PATIENCE)
-        versions = set(client.run(lambda: __import__("termmine").__version__).values())
+        versions = {client.run_on_scheduler(version), *client.run(version).values()}
     except TimeoutError:
         client.close()
         raise InputError(f"the scheduler at {address} has no worker; start one with: dask worker {address}") from None
     except ImportError:
         client.close()
-        raise InputError(f"a worker of {address} does not have termmine; install it there, too") from None
+        raise InputError(f"not every machine of {address} has termmine; install it on all of them") from None
     if versions != {termmine.__version__}:
         client.close()
-        raise InputError(f"the workers of {address} have termmine {', '.join(versions)}; install the same everywhere")
+        others = ", ".join(sorted(versions - {termmine.__version__}))
+        raise InputError(f"{address} has termmine {others}, not {termmine.__version__}; install the same everywhere")
     return client
 
 
@@ -216,8 +219,8 @@ def encode(
 
 
 def _encoded_on(client: "Client", part: Part | list[str], config: discovery.Config) -> "Delayed":
-    """One part on some worker; the documents are in the task, pickled since Dask would look into each of them."""
-    task = _dask().delayed(partial(_encoded, pickle.dumps((part, config))), pure=False)()
+    """One part on some worker; in ``partial``, since Dask would look into each document of an argument."""
+    task = _dask().delayed(partial(_encoded, part, config), pure=False)()
     return client.persist(task, retries=_RETRIES)
 
 
@@ -226,8 +229,12 @@ def _encoded_on(client: "Client", part: Part | list[str], config: discovery.Conf
 Blocks = list[np.ndarray]
 
 
-def _encoded(pickled: bytes) -> Blocks:
-    return list(discovery.encode(*pickle.loads(pickled)).blocks())
+def _encoded(part: Iterable[str], config: discovery.Config) -> Blocks:
+    return list(discovery.encode(part, config).blocks())
+
+
+def _itself(value: object) -> object:
+    return value
 
 
 def _text(blocks: Blocks, only_han: bool) -> ngrams.EncodedText:
@@ -367,7 +374,7 @@ def _dealt(counted: "list[Delayed]", shares: int) -> "list[list[Delayed]]":
 
 def _constant(value: object) -> "Delayed":
     """A value for many tasks: a task itself, so that it is sent once, and again when its worker dies."""
-    return _dask().delayed(partial(pickle.loads, pickle.dumps(value)), pure=False)()
+    return _dask().delayed(partial(_itself, value), pure=False)()
 
 
 def _merged(parts: "list[Delayed]", merge: Callable, last: Callable) -> "Delayed":
