@@ -11,7 +11,7 @@ import click
 import yaml
 
 import termmine
-from termmine import corpus, datasets, discovery, export, runs, segmentation
+from termmine import corpus, datasets, discovery, export, runs, segmentation, store
 from termmine.errors import InputError, TermmineError
 
 
@@ -206,32 +206,51 @@ def _why_empty(run: Path, metrics: dict) -> str:
 
 
 @cli.command("discover")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@click.argument("paths", nargs=-1, metavar="PATH…")
 @_output("A .csv or .parquet file; - for standard output.")
+@click.option("--counts", metavar="FOLDER", help="Keep the counts there; later PATHs are added to them.")
 @click.option("--method", default="pmi", show_default=True, metavar="METHOD", help="pmi, cohesion or em.")
 @_parameter
-def discover_command(paths: Sequence[str], output: str, method: str, parameters: Sequence[str]) -> None:
+def discover_command(
+    paths: Sequence[str], output: str, counts: str | None, method: str, parameters: Sequence[str]
+) -> None:
     """Find the words of text files, without starting a notebook.
+
+    With --counts, words are those of all text that FOLDER has got so far, and PATHs may be left out.
 
     \b
     Examples:
       termmine discover my/*.txt -o words.csv
       termmine discover a.txt -o - --method cohesion -p min_count=10
+      termmine discover new/*.txt -o words.csv --counts my-counts
     """
     settings = {name.removeprefix("discovery."): value for name, value in map(_assignment, parameters)}
     runs.check_stage("discovery", {"method": method} | settings, discovery.DEFAULTS)
     config = discovery.make_config(**{"method": method} | settings)
     _check_output(output, (".csv", ".parquet"))
-    lines = corpus.read_lines(paths)
-    corpus.check_chinese(lines.paths)
-    words = discovery.discover(lines, config)
+    words = discovery.discover(_open_text(paths, counts), config)
     if words.empty:
-        raise InputError(f"no word in {', '.join(paths)}; lower -p min_count, or give more text")
+        raise InputError(
+            f"no word in {', '.join(filter(None, (*paths, counts)))}; lower -p min_count, or give more text"
+        )
     if output == "-":
         click.echo(words.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
         export.write_frame(words, output)
         _say(f"{len(words):,} words: {output}")
+
+
+def _open_text(paths: Sequence[str], counts: str | None) -> corpus.Corpus | store.StoredText:
+    """The files; or what is in the folder of counts, the files added."""
+    if counts and not paths:
+        return store.open_store(counts)
+    lines = corpus.read_lines(paths)
+    corpus.check_chinese(lines.paths)
+    if not counts:
+        return lines
+    text = store.extend(counts, lines)
+    _say(f"{len(lines.paths):,} added, {len(text.files):,} files in all: {counts}")
+    return text
 
 
 def _check_output(output: str, suffixes: Sequence[str]) -> None:

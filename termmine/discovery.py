@@ -395,8 +395,12 @@ def score_ngrams(lines: Iterable[str] | ngrams.Text, config: CohesionConfig | No
     return pd.concat(frames, ignore_index=True)
 
 
-def _ngram_text(text: ngrams.Text, config: CohesionConfig) -> ngrams.EncodedText:
-    return text if config.classic else text.only_han()
+def _ngram_text(text: ngrams.Text, config: CohesionConfig) -> ngrams.Text:
+    if not config.classic:
+        return text.only_han()
+    if text.units != "any":
+        raise InputError("classic reads text in its own way; give it the lines, not what was encoded or saved")
+    return text
 
 
 def _cohesion_words(text: ngrams.Text, config: CohesionConfig) -> dict[str, int]:
