@@ -107,8 +107,8 @@ DEFAULTS = {
     "max_len": 12,
     "back_check": True,
 }
-# Floors on 1.6 million characters (5 MB): the cohesion post's, and one at which the PMI chain is right as often.
-_FLOOR_AT = {"pmi": 5, "cohesion": 25, "em": 0}
+# Floors on 1.6 million characters (5 MB); below 2, the floor is 2 at every size.
+_FLOOR_AT = {"pmi": 0, "cohesion": 25, "em": 0}
 _STRETCH = 1 << 15  # characters of a stretch
 LEARNED = 6_000_000  # characters that EM learns from at most; of a longer text, stretches that are spread evenly
 
@@ -154,7 +154,8 @@ def method_of(config: Config) -> str:
 def floor_for(method: str, characters: int) -> int:
     """The default ``min_count`` for a corpus: it grows with the root of its size, as the error of a count does.
 
-    EM weighs rare words itself; for it, the floor is always 2.
+    For the PMI chain and EM the floor is always 2: the one has a floor by corpus size in ``min_proba``, the other
+    weighs rare words itself.
 
     Parameters
     ----------

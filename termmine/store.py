@@ -96,7 +96,7 @@ def open_store(folder: str | os.PathLike) -> StoredText:
 
 
 def extend(folder: str | os.PathLike, lines: Corpus) -> StoredText:
-    """Count files, add them to what a folder holds, and open all of it: discovery finds there what it finds in the files.
+    """Count files, add them to what a folder holds, and open all of it; discovery finds there what is in the files.
 
     A file that changed under the same name is new text; its old text stays.
 
