@@ -230,9 +230,8 @@ def discover_command(
     _check_output(output, (".csv", ".parquet"))
     words = discovery.discover(_open_text(paths, counts), config)
     if words.empty:
-        raise InputError(
-            f"no word in {', '.join(filter(None, (*paths, counts)))}; lower -p min_count, or give more text"
-        )
+        read = (*paths, counts) if counts else paths
+        raise InputError(f"no word in {', '.join(read)}; lower -p min_count, or give more text")
     if output == "-":
         click.echo(words.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
@@ -249,7 +248,7 @@ def _open_text(paths: Sequence[str], counts: str | None) -> corpus.Corpus | stor
     if not counts:
         return lines
     text = store.extend(counts, lines)
-    _say(f"{len(lines.paths):,} added, {len(text.files):,} files in all: {counts}")
+    _say(f"{len(lines.paths):,} added, {len(text.files):,} in all: {counts}")
     return text
 
 
