@@ -228,6 +228,8 @@ def discover_command(
     runs.check_stage("discovery", {"method": method} | settings, discovery.DEFAULTS)
     config = discovery.make_config(**{"method": method} | settings)
     _check_output(output, (".csv", ".parquet"))
+    if counts and method == "em":  # before anything is added
+        raise InputError("method em reads the text itself; give it the files, without --counts")
     words = discovery.discover(_open_text(paths, counts), config)
     if words.empty:
         read = (*paths, counts) if counts else paths
@@ -241,7 +243,9 @@ def discover_command(
 
 def _open_text(paths: Sequence[str], counts: str | None) -> corpus.Corpus | store.StoredText:
     """The files; or what is in the folder of counts, the files added."""
-    if counts and not paths:
+    if not (paths or counts):
+        raise InputError("discover needs a PATH, or --counts FOLDER with counts in it")
+    if not paths:
         return store.open_store(counts)
     lines = corpus.read_lines(paths)
     corpus.check_chinese(lines.paths)

@@ -145,7 +145,7 @@ def _read_additions(folder: Path) -> list[dict]:
     except (OSError, ValueError):
         manifest = None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise InputError(f"{folder / _MANIFEST} is none of a folder of counts; name a new folder")
+        raise InputError(f"{folder / _MANIFEST} is not that of a folder of counts; name a new folder")
     if manifest["version"] != VERSION:
         raise InputError(
             f"{folder} holds counts of version {manifest['version']}, this termmine reads version {VERSION}; "
