@@ -228,11 +228,12 @@ def discover_command(
     runs.check_stage("discovery", {"method": method} | settings, discovery.DEFAULTS)
     config = discovery.make_config(**{"method": method} | settings)
     _check_output(output, (".csv", ".parquet"))
+    if counts and method == "em":  # before anything is added
+        raise InputError("method em reads the text itself; give it the files, without --counts")
     words = discovery.discover(_open_text(paths, counts), config)
     if words.empty:
-        raise InputError(
-            f"no word in {', '.join(filter(None, (*paths, counts)))}; lower -p min_count, or give more text"
-        )
+        read = (*paths, counts) if counts else paths
+        raise InputError(f"no word in {', '.join(read)}; lower -p min_count, or give more text")
     if output == "-":
         click.echo(words.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
@@ -242,14 +243,16 @@ def discover_command(
 
 def _open_text(paths: Sequence[str], counts: str | None) -> corpus.Corpus | store.StoredText:
     """The files; or what is in the folder of counts, the files added."""
-    if counts and not paths:
+    if not (paths or counts):
+        raise InputError("discover needs a PATH, or --counts FOLDER with counts in it")
+    if not paths:
         return store.open_store(counts)
     lines = corpus.read_lines(paths)
     corpus.check_chinese(lines.paths)
     if not counts:
         return lines
     text = store.extend(counts, lines)
-    _say(f"{len(lines.paths):,} added, {len(text.files):,} files in all: {counts}")
+    _say(f"{len(lines.paths):,} added, {len(text.files):,} in all: {counts}")
     return text
 
 

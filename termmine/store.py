@@ -78,8 +78,9 @@ class StoredText(ngrams.Text):
 
     def count_pieces(self, cut: ngrams.Cut, floor: Callable[[int], int]) -> ngrams.Pieces:
         """Cut the saved text, anew each time: where depends on the counts of all additions."""
-        text = self._decoded()
-        return (text.only_han() if self._only_han else text).count_pieces(cut, floor)
+        if self._only_han:
+            raise ValueError("pieces are cut from the whole text, not from its Han characters alone")
+        return self._decoded().count_pieces(cut, floor)
 
 
 def open_store(folder: str | os.PathLike) -> StoredText:
@@ -96,9 +97,10 @@ def open_store(folder: str | os.PathLike) -> StoredText:
 
 
 def extend(folder: str | os.PathLike, lines: Corpus) -> StoredText:
-    """Count files, add them to what a folder holds, and open all of it; discovery finds there what is in the files.
+    """Count files, add them to what a folder holds, and open all of it.
 
-    A file that changed under the same name is new text; its old text stays.
+    Discovery finds in it what it finds in all the files, in the order in which they were added. A file that changed
+    under the same name is new text; its old text stays.
 
     Parameters
     ----------
@@ -143,7 +145,7 @@ def _read_additions(folder: Path) -> list[dict]:
     except (OSError, ValueError):
         manifest = None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise InputError(f"{folder / _MANIFEST} is none of a folder of counts; name a new folder")
+        raise InputError(f"{folder / _MANIFEST} is not that of a folder of counts; name a new folder")
     if manifest["version"] != VERSION:
         raise InputError(
             f"{folder} holds counts of version {manifest['version']}, this termmine reads version {VERSION}; "
