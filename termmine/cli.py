@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 
 import termmine
-from termmine import cluster, corpus, datasets, discovery, export, runs, segmentation
+from termmine import cluster, corpus, datasets, discovery, export, runs, segmentation, store
 from termmine.errors import InputError, TermmineError
 
 
@@ -207,31 +207,43 @@ def _why_empty(run: Path, metrics: dict) -> str:
 
 
 @cli.command("discover")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…")
+@click.argument("paths", nargs=-1, metavar="PATH…")
 @_output("A .csv or .parquet file; - for standard output.")
+@click.option("--counts", metavar="FOLDER", help="Keep the counts there; later PATHs are added to them.")
 @click.option("--method", default="pmi", show_default=True, metavar="METHOD", help="pmi, cohesion or em.")
 @click.option("--scheduler", metavar="ADDR", help="Count on a Dask cluster: tcp://HOST:PORT; local or local:N.")
 @_parameter
 def discover_command(
-    paths: Sequence[str], output: str, method: str, scheduler: str | None, parameters: Sequence[str]
+    paths: Sequence[str],
+    output: str,
+    counts: str | None,
+    method: str,
+    scheduler: str | None,
+    parameters: Sequence[str],
 ) -> None:
     """Find the words of text files, without starting a notebook.
+
+    With --counts, words are those of all text that FOLDER has got so far, and PATHs may be left out.
 
     \b
     Examples:
       termmine discover my/*.txt -o words.csv
       termmine discover a.txt -o - --method cohesion -p min_count=10
+      termmine discover new/*.txt -o words.csv --counts my-counts
       termmine discover my/*.txt -o words.csv --scheduler tcp://192.0.2.1:8786
     """
     settings = {name.removeprefix("discovery."): value for name, value in map(_assignment, parameters)}
     runs.check_stage("discovery", {"method": method} | settings, discovery.DEFAULTS)
     config = discovery.make_config(**{"method": method} | settings)
     _check_output(output, (".csv", ".parquet"))
-    lines = corpus.read_lines(paths)
-    corpus.check_chinese(lines.paths)
-    words = _discover(lines, config, scheduler)
+    if method == "em" and (counts or scheduler):  # before anything is added
+        raise InputError("method em reads the text itself; give it the files, without --counts or --scheduler")
+    if counts and scheduler:
+        raise InputError("a folder of counts is kept by one machine; give --counts or --scheduler, not both")
+    words = _discover(_open_text(paths, counts), config, scheduler)
     if words.empty:
-        raise InputError(f"no word in {', '.join(paths)}; lower -p min_count, or give more text")
+        read = (*paths, counts) if counts else paths
+        raise InputError(f"no word in {', '.join(read)}; lower -p min_count, or give more text")
     if output == "-":
         click.echo(words.to_csv(index=False, lineterminator="\n"), nl=False)
     else:
@@ -239,11 +251,26 @@ def discover_command(
         _say(f"{len(words):,} words: {output}")
 
 
-def _discover(lines: corpus.Corpus, config: discovery.Config, scheduler: str | None) -> pd.DataFrame:
+def _discover(lines: corpus.Corpus | store.StoredText, config: discovery.Config, scheduler: str | None) -> pd.DataFrame:
     if scheduler is None:
         return discovery.discover(lines, config)
     with cluster.connect(scheduler) as client:
         return discovery.discover(cluster.encode(lines, config, client), config)
+
+
+def _open_text(paths: Sequence[str], counts: str | None) -> corpus.Corpus | store.StoredText:
+    """The files; or what is in the folder of counts, the files added."""
+    if not (paths or counts):
+        raise InputError("discover needs a PATH, or --counts FOLDER with counts in it")
+    if not paths:
+        return store.open_store(counts)
+    lines = corpus.read_lines(paths)
+    corpus.check_chinese(lines.paths)
+    if not counts:
+        return lines
+    text = store.extend(counts, lines)
+    _say(f"{len(lines.paths):,} added, {len(text.files):,} in all: {counts}")
+    return text
 
 
 def _check_output(output: str, suffixes: Sequence[str]) -> None:

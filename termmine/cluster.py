@@ -207,15 +207,19 @@ def encode(
     Raises
     ------
     TypeError : ``lines`` is a bare string, which would be read as one document per character
-    InputError : from the corpus, e.g. it is not UTF-8
+    InputError : from the corpus, e.g. it is not UTF-8; or the method is ``em``, which needs the text in one place
     """
     if isinstance(lines, str):
         raise TypeError("lines must be an iterable of documents, got one str; put it in a list: [text]")
+    if isinstance(config, discovery.EmConfig):
+        raise InputError("method em reads the text itself; give it the files, without --scheduler")
     if isinstance(lines, corpus.Corpus):
         parts: Iterable = _parts(lines.paths, part_size or BYTES)
     else:
         parts = _batches(lines, part_size or CHARACTERS)
-    return ClusterText(client, [_encoded_on(client, part, config) for part in parts])
+    is_classic = isinstance(config, discovery.CohesionConfig) and config.classic
+    encoded = [_encoded_on(client, part, config) for part in parts]
+    return ClusterText(client, encoded, units="any" if is_classic else "word")
 
 
 def _encoded_on(client: "Client", part: Part | list[str], config: discovery.Config) -> "Delayed":
@@ -300,14 +304,15 @@ class ClusterText(ngrams.Text):
     ----------
     client : of the cluster
     parts : persisted tasks that give the blocks of unit ids, in the order of the text
+    units : what the units are, as ``ngrams.encode`` takes it
 
     Raises
     ------
     InputError : a part cannot be read
     """
 
-    def __init__(self, client: "Client", parts: Sequence["Delayed"]) -> None:
-        self.client = client
+    def __init__(self, client: "Client", parts: Sequence["Delayed"], *, units: str) -> None:
+        self.client, self.units = client, units
         self._parts = list(parts)
         self._only_han = False
         self._check()
@@ -340,6 +345,8 @@ class ClusterText(ngrams.Text):
         return ngrams.merged(self._ask([_merged(dealt, _merge_ngrams, last) for dealt in _dealt(counted, shares)]))
 
     def count_pieces(self, cut: ngrams.Cut, floor: Callable[[int], int]) -> ngrams.Pieces:
+        if self._only_han:
+            raise ValueError("pieces are cut from the whole text, not from its Han characters alone")
         cut, shares = _constant(cut), self._shares()
         counted = [self._task(_count_pieces, part, cut, shares, i) for i, part in enumerate(self._parts)]
         merged = [_merged(dealt, _merge_pieces, _merge_pieces) for dealt in _dealt(counted, shares)]

@@ -1,19 +1,21 @@
 """Which strings are words?
 
-Two methods, both unsupervised: the PMI chain (kexue.fm/archives/5597) and cohesion with gluing
-(zhuanlan.zhihu.com/p/39461254). A words frame has the columns ``term, count``: how often the text was cut
-into that word, most frequent first, ties by ``term``.
+Three methods, all unsupervised: the PMI chain (kexue.fm/archives/5597), cohesion with gluing
+(zhuanlan.zhihu.com/p/39461254) and penalised unigram EM (Liang & Klein 2009). A words frame has the columns
+``term, count``: how often the text was cut into that word, most frequent first, ties by ``term``; with EM also
+``log_p, penalty``, which the segmentation needs.
 """
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
-from termmine import ngrams
+from termmine import lattice, ngrams, unigram
 from termmine.errors import InputError
 
 LOG_ZERO = -100.0  # nats; what the original takes for log 0, and a character outside the vocabulary costs
@@ -78,7 +80,20 @@ class CohesionConfig:
         _check(0 <= self.min_gain < math.inf, "min_gain", "0 or more", self.min_gain)
 
 
-Config = PmiConfig | CohesionConfig
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EmConfig:
+    """Settings of penalised unigram EM. A number or a Latin run is one unit, as a Han character is."""
+
+    min_count: int | None = None  # occurrences of a candidate of two units or more; None: 2
+    penalty: float | None = None  # β, nats; None: chosen by the branching entropies
+    max_len: int | None = 12  # units; no word has more than 5
+
+    def __post_init__(self) -> None:
+        _check_lengths(self.min_count, self.max_len)
+        _check(self.penalty is None or 0 < self.penalty < math.inf, "penalty", "above 0", self.penalty)
+
+
+Config = PmiConfig | CohesionConfig | EmConfig
 
 # The parameters of a notebook and of the command line; "auto" is chosen by the corpus.
 DEFAULTS = {
@@ -88,11 +103,14 @@ DEFAULTS = {
     "min_pmi": 0.5,
     "min_cohesion": {2: 3.0, 3: 25.0, 4: 125.0},
     "min_gain": 3.6,
+    "penalty": "auto",
     "max_len": 12,
     "back_check": True,
 }
-# Floors on 1.6 million characters (5 MB): the cohesion post's, and one at which the PMI chain is right as often.
-_FLOOR_AT = {"pmi": 5, "cohesion": 25}
+# Floors on 1.6 million characters (5 MB); below 2, the floor is 2 at every size.
+_FLOOR_AT = {"pmi": 0, "cohesion": 25, "em": 0}
+_STRETCH = 1 << 15  # characters of a stretch
+LEARNED = 6_000_000  # characters that EM learns from at most; of a longer text, stretches that are spread evenly
 
 
 def make_config(**parameters: object) -> Config:
@@ -119,6 +137,7 @@ def make_config(**parameters: object) -> Config:
     configs = {  # all, so that a wrong value is noticed whichever method is on
         "pmi": PmiConfig(**_chosen(values, "min_count", "min_proba", "min_pmi", "max_len")),
         "cohesion": CohesionConfig(**_chosen(values, "min_count", "min_cohesion", "min_gain", "max_len", "back_check")),
+        "em": EmConfig(**_chosen(values, "min_count", "penalty", "max_len")),
     }
     return configs[values["method"]]
 
@@ -128,16 +147,19 @@ def _chosen(values: Mapping[str, object], *names: str) -> dict[str, object]:
 
 
 def method_of(config: Config) -> str:
-    """``"pmi"`` or ``"cohesion"``."""
-    return "cohesion" if isinstance(config, CohesionConfig) else "pmi"
+    """``"pmi"``, ``"cohesion"`` or ``"em"``."""
+    return {PmiConfig: "pmi", CohesionConfig: "cohesion", EmConfig: "em"}[type(config)]
 
 
 def floor_for(method: str, characters: int) -> int:
     """The default ``min_count`` for a corpus: it grows with the root of its size, as the error of a count does.
 
+    For the PMI chain and EM the floor is always 2: the one has a floor by corpus size in ``min_proba``, the other
+    weighs rare words itself.
+
     Parameters
     ----------
-    method : ``"pmi"`` or ``"cohesion"``
+    method : ``"pmi"``, ``"cohesion"`` or ``"em"``
     characters : Han characters of the corpus
 
     >>> [floor_for("cohesion", n) for n in (7_000, 1_600_000, 33_000_000)]
@@ -155,6 +177,8 @@ def fitted(config: Config, text: ngrams.Text) -> Config:
 
 def encode(lines: Iterable[str], config: Config) -> ngrams.EncodedText:
     """The text as the config's method reads it; ``discover`` takes it in place of the lines."""
+    if isinstance(config, EmConfig):
+        return ngrams.encode(lines, units="any")
     if not (isinstance(config, CohesionConfig) and config.classic):
         return ngrams.encode(lines)
     first, second = (re.compile(pattern) for pattern in _DELETED)
@@ -171,11 +195,17 @@ def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -
 
     Returns
     -------
-    words frame : ``term, count``, most frequent first, single characters included
+    words frame : ``term, count``, most frequent first, single characters included; EM adds ``log_p, penalty``
+
+    Raises
+    ------
+    InputError : from the corpus; or EM is to read a text that lies on other machines
     """
     config = PmiConfig() if config is None else config
     text = lines if isinstance(lines, ngrams.Text) else encode(lines, config)
     config = fitted(config, text)
+    if isinstance(config, EmConfig):
+        return _em_frame(text, config)
     find = _cohesion_words if isinstance(config, CohesionConfig) else _pmi_words
     return _words_frame(find(text, config))
 
@@ -366,8 +396,12 @@ def score_ngrams(lines: Iterable[str] | ngrams.Text, config: CohesionConfig | No
     return pd.concat(frames, ignore_index=True)
 
 
-def _ngram_text(text: ngrams.Text, config: CohesionConfig) -> ngrams.EncodedText:
-    return text if config.classic else text.only_han()
+def _ngram_text(text: ngrams.Text, config: CohesionConfig) -> ngrams.Text:
+    if not config.classic:
+        return text.only_han()
+    if text.units != "any":
+        raise InputError("classic reads text in its own way; give it the lines, not what was encoded or saved")
+    return text
 
 
 def _cohesion_words(text: ngrams.Text, config: CohesionConfig) -> dict[str, int]:
@@ -491,3 +525,50 @@ def _sound_mixed(pairs: Mapping[str, int], strong: ngrams.Ngrams, config: Cohesi
     han = {term: "".join(filter(None, re.split("[0-9A-Za-z]+", term))) for term in pairs}
     sound = _sound(dict.fromkeys(han.values(), 1), strong, config)
     return {t: number for t, number in pairs.items() if han[t] in sound and re.search("[A-Za-z]", t)}
+
+
+# --- penalised unigram EM --------------------------------------------------------------------------------
+
+
+def _em_frame(text: ngrams.Text, config: EmConfig) -> pd.DataFrame:
+    if not isinstance(text, ngrams.EncodedText):
+        raise InputError("method em reads the text itself; give it the files, without --scheduler or --counts")
+    longest = min(config.max_len or unigram.LONGEST, unigram.LONGEST)
+    words, log_p, penalty = unigram.learn(
+        _spread(text, LEARNED), min_count=config.min_count, longest=longest, penalty=config.penalty
+    )
+    if not words:
+        return _words_frame({}).assign(log_p=0.0, penalty=0.0)
+    cutter = lattice.AtomCutter(words, log_p - penalty)
+    pieces = ngrams.count_cut(lambda: map(cutter.cut, map(_codes, text.blocks())), lambda _: 1)
+    frame = _words_frame(pieces.in_order())
+    scores = pd.DataFrame({"log_p": log_p, "penalty": penalty}, index=words)
+    scores = scores.reindex(lattice.class_words_of(frame["term"].tolist()))
+    frame["log_p"], frame["penalty"] = scores["log_p"].to_numpy(), scores["penalty"].to_numpy()
+    return frame.dropna(ignore_index=True)  # characters that EM has not seen
+
+
+def _codes(block: np.ndarray) -> np.ndarray:
+    """Unit ids of all characters as code points; a border is a line end."""
+    codes = block.astype(np.uint32)
+    codes[block == 0] = ord("\n")
+    return codes
+
+
+def _spread(text: ngrams.EncodedText, limit: int) -> Iterator[np.ndarray]:
+    """Stretches of lines, as code points; all of the text if it has no more than ``limit`` characters."""
+    share, due = limit / max(text.size, 1), 0.0
+    for block in map(_codes, text.blocks()):
+        if share >= 1:
+            yield block
+            continue
+        ends = np.flatnonzero(block == ord("\n")) + 1
+        wanted = np.arange(_STRETCH, block.size, _STRETCH)
+        edges = np.unique(
+            np.concatenate([[0], ends[np.searchsorted(ends, wanted).clip(max=ends.size - 1)], [block.size]])
+        )
+        for begin, end in pairwise(edges.tolist()):
+            due += share
+            if due >= 1:
+                due -= 1
+                yield block[begin:end]

@@ -1,9 +1,11 @@
 """Which words can a text be cut into?
 
-A word list compiled to a trie, and walks over text along it: where its words stand, and the best path of words.
+A word list compiled to a trie, and walks over text along it: where its words stand, and the best path of words. A text
+may be taken as *atoms*, which are never split: Han characters, whole numbers, whole runs of Latin letters.
 """
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -183,3 +185,147 @@ def _best_path(units, log_p, unknown, n_units, keys, children, word_at):
         i = back[i]
         begins[i] = True
     return begins
+
+
+# --- atoms -----------------------------------------------------------------------------------------------
+
+NUMBER, LATIN = 1, 2  # ids of atoms; a border is 0, a Han character its code point
+_DIGIT, _LETTER, _HAN, _INSIDE, _PER, _MARK = 1, 2, 3, 4, 5, 6  # kinds of characters; any other is 0
+
+
+@cache
+def _kinds() -> tuple[np.ndarray, np.ndarray]:
+    """Code point → its half-width form, and the kind of that one."""
+    folded = np.arange(0x110000, dtype=np.uint32)
+    folded[0xFF01:0xFF5F] -= 0xFEE0
+    folded[0x3000], folded[0x2236] = ord(" "), ord(":")
+    kinds = np.zeros(0x110000, dtype=np.uint8)
+    characters = map(chr, range(0x10000))
+    kinds[:0x10000] = [_MARK * (not (c.isalnum() or c == "_" or c.isspace())) for c in characters]
+    for low, high in ((0x3400, 0x9FFF), (0xF900, 0xFAFF), (0x20000, 0x3FFFF), (0x3007, 0x3007), (0x25CB, 0x25CB)):
+        kinds[low : high + 1] = _HAN
+    kinds[ord("0") : ord("9") + 1] = _DIGIT
+    kinds[ord("A") : ord("Z") + 1] = kinds[ord("a") : ord("z") + 1] = _LETTER
+    kinds[as_codes(".·:/,")] = _INSIDE
+    kinds[as_codes("%‰")] = _PER
+    kinds[0] = 0
+    return folded, kinds[folded]
+
+
+def atoms(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A text as atoms: ids, (atoms,) int32, and where each begins, (atoms + 1,) int64.
+
+    All numbers are one id (3.5%, 12:30 and 1998 alike), and so are all runs that have a Latin letter (kV, SF6, 10kV):
+    what is learned of 12月 holds for 3月. Borders are 0; a run of one punctuation mark is one of them.
+
+    >>> ids, begins = atoms(as_codes("额定10.5kV，12月"))
+    >>> ids.tolist(), begins.tolist()
+    ([39069, 23450, 2, 0, 1, 26376], [0, 1, 2, 8, 9, 11, 12])
+    """
+    return _atoms(codes, *_kinds())
+
+
+@compiled
+def _end_of_run(codes, kinds, i, letters):
+    """Where the digits from ``i`` on end, or with ``letters`` the digits and letters."""
+    while i < codes.size and (kinds[codes[i]] == 1 or (letters and kinds[codes[i]] == 2)):
+        i += 1
+    return i
+
+
+@compiled
+def _end_of_number(codes, folded, kinds, i):
+    """Where the number that begins at ``i`` ends, and whether a letter makes it a Latin run."""
+    end = _end_of_run(codes, kinds, i, False)
+    while end + 1 < codes.size and kinds[codes[end]] == 4 and kinds[codes[end + 1]] == 1:
+        after = _end_of_run(codes, kinds, end + 1, False)
+        if after < codes.size and kinds[codes[after]] == 2:  # 3.5kV, but not 1:5kV
+            if folded[codes[end]] == 46:
+                return _end_of_run(codes, kinds, after, True), True
+            return end, False
+        end = after
+    if end < codes.size and kinds[codes[end]] == 5:
+        end += 1
+    return end, False
+
+
+@compiled
+def _atoms(codes, folded, kinds):
+    ids, begins = np.empty(codes.size, np.int32), np.empty(codes.size + 1, np.int64)
+    size, i = 0, 0
+    while i < codes.size:
+        kind = kinds[codes[i]]
+        ids[size], begins[size] = 0, i
+        if kind == 1 or kind == 2:
+            end = _end_of_run(codes, kinds, i, True)
+            is_latin = False
+            for k in range(i, end):
+                is_latin |= kinds[codes[k]] == 2
+            if not is_latin:
+                end, is_latin = _end_of_number(codes, folded, kinds, i)
+            ids[size] = 2 if is_latin else 1
+        else:
+            end = i + 1
+            if kind == 3:
+                ids[size] = codes[i]
+            elif kind >= 4:
+                while end < codes.size and codes[end] == codes[i]:
+                    end += 1
+        i = end
+        size += 1
+    begins[size] = codes.size
+    return ids[:size].copy(), begins[: size + 1].copy()
+
+
+def class_words(ids: np.ndarray, begins: np.ndarray, lengths: np.ndarray) -> list[str]:
+    """Stretches of atoms as strings, their ids as characters: 12月 and 3月 are the same."""
+    rows = np.repeat(begins - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+    text = ids[rows].astype("<u4").tobytes().decode("utf-32-le")
+    ends = np.cumsum(lengths).tolist()
+    return [text[end - size : end] for end, size in zip(ends, lengths.tolist(), strict=True)]
+
+
+def class_words_of(terms: Sequence[str]) -> list[str]:
+    """Each term as ``class_words`` has it.
+
+    >>> [term.encode() for term in class_words_of(["12月", "kV"])]
+    [b'\\x01\\xe6\\x9c\\x88', b'\\x02']
+    """
+    ids, begins = atoms(as_codes("\n".join(terms)))
+    is_end = np.append(as_codes("\n".join([*terms, ""]))[begins[:-1]] == ord("\n"), True)
+    ends = np.flatnonzero(is_end)
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    return class_words(ids, starts, ends - starts)
+
+
+class AtomCutter:
+    """Cuts text into the words of a vocabulary, atoms whole.
+
+    Parameters
+    ----------
+    words : class words, distinct
+    weights : (words,) nats; the path of the greatest sum is taken. A unit that no word holds weighs as little as the
+        lightest word of one unit
+    """
+
+    def __init__(self, words: Sequence[str], weights: np.ndarray) -> None:
+        self._trie = Trie(words)
+        self._weights = np.asarray(weights, dtype=float)
+        single = np.array([len(word) == 1 for word in words], dtype=bool)
+        self._unknown = float(self._weights[single if single.any() else slice(None)].min())
+
+    def begins(self, codes: np.ndarray) -> np.ndarray:
+        """Where tokens begin, (len(codes),) bool; borders are tokens as well."""
+        ids, starts = atoms(codes)
+        begins = np.zeros(codes.size, np.bool_)
+        path = self._trie.best_path(ids.astype(np.uint32), self._weights, unknown=self._unknown, borders="\0")
+        begins[starts[:-1][path]] = True
+        return begins
+
+    def cut(self, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The text as ``ngrams.count_cut`` takes it: borders 0, and where no cut is between i and i + 1."""
+        ids, starts = atoms(codes)
+        glued = np.zeros(codes.size + 1, np.bool_)
+        glued[: codes.size - 1] = ~self.begins(codes)[1:]
+        is_border = np.repeat(ids == 0, np.diff(starts))
+        return np.where(is_border | (codes > 0xFFFF), 0, codes).astype(np.uint16), glued & ~np.append(is_border, True)

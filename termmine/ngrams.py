@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numba
 import numpy as np
@@ -30,6 +31,7 @@ IN_MEMORY = 1 << 27  # units that are held in memory: 256 MB, a text of about 38
 BUCKETS = 64  # ranges that keys are spread over: the unit of passes, of merging, and of what a cluster's workers share
 LONGEST = 4  # units of an n-gram: four ids of 16 bits fill a key
 _WIDEST = 1 << 23  # rows of a table (128 MB) before its range of keys is halved
+_AT_ONCE = 1 << 23  # units whose n-grams are counted at a time where the counts are written down
 _BATCH = 1 << 10  # keys that are looked up side by side
 
 
@@ -66,7 +68,14 @@ def _unit_table(units: str, fold: bool) -> np.ndarray:
 
 
 class Text(ABC):
-    """A corpus whose n-grams and pieces can be counted, wherever it lies."""
+    """A corpus whose n-grams and pieces can be counted, wherever it lies.
+
+    Attributes
+    ----------
+    units : what its units are, as ``encode`` takes it
+    """
+
+    units = "any"
 
     @abstractmethod
     def unit_counts(self) -> np.ndarray:
@@ -168,6 +177,18 @@ class EncodedText(Text):
         allowed = np.zeros(0, np.uint64) if shorter is None else shorter.as_set()
         return merged(in_threads(lambda low, high: _ngrams_in(self, n, floor, allowed, low, high), self.threads))
 
+    def count_by_buckets(self, n: int) -> Iterator["BucketRange"]:
+        """All n-grams of ``n`` units, a range of buckets after the other: what is too much to be held at once."""
+        cores = os.cpu_count() or 1
+        step = max(1, min(BUCKETS // cores, BUCKETS * _AT_ONCE // max(self.size, 1)))
+        everything = np.zeros(0, np.uint64)
+
+        def counted(low: int) -> BucketRange:
+            high = min(low + step, BUCKETS)
+            return BucketRange(low, high, _ngrams_in(self, n, 1, everything, low, high))
+
+        return in_parallel(counted, range(0, BUCKETS, step))
+
     def count_pieces(self, cut: "Cut", floor: Callable[[int], int]) -> "Pieces":
         if self._least > 1:
             raise ValueError("pieces are cut from the whole text, not from its Han characters alone")
@@ -206,6 +227,7 @@ def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
     is_corpus = isinstance(lines, Corpus)
     table = _unit_table(units, fold=is_corpus)
     text = EncodedText()
+    text.units = units
     rest: list[np.ndarray] = []  # what follows the last border so far
     for string in lines.blocks() if is_corpus else joined(lines):
         ids = _look_up(table, as_codes(string))
@@ -266,6 +288,14 @@ def _mixed(key):
 @compiled
 def _bucket(mixed):
     return np.int64(mixed >> np.uint64(58))
+
+
+@compiled
+def _buckets(keys):
+    found = np.empty(keys.size, np.uint8)
+    for i in range(keys.size):
+        found[i] = _bucket(_mixed(keys[i]))
+    return found
 
 
 @compiled
@@ -484,20 +514,17 @@ def _count_units(units):
 
 
 @compiled
-def _bucket_of(keys):
-    buckets = np.empty(keys.size, np.int64)
-    for i in range(keys.size):
-        buckets[i] = _bucket(_mixed(keys[i]))
-    return buckets
-
-
-@compiled
 def _count_windows(units, n, least):
     total, run = 0, 0
     for i in range(units.size):
         run = run + 1 if units[i] >= least else 0
         total += run >= n
     return total
+
+
+def _shares(keys: np.ndarray, number: int) -> np.ndarray:
+    """To which of a number of shares the bucket of each key belongs."""
+    return _buckets(keys).astype(np.int64) * number // BUCKETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -523,6 +550,10 @@ class Ngrams:
         """The keys of the units ``begin:end`` of each n-gram."""
         return (self.keys >> np.uint64(16 * (self.n - end))) & np.uint64((1 << 16 * (end - begin)) - 1)
 
+    def is_han(self) -> np.ndarray:
+        """Which n-grams, all of ``n`` units, hold neither letter nor digit, (rows,) bool."""
+        return np.logical_and.reduce([self.part(i, i + 1) >= HAN[0] for i in range(self.n)])
+
     def table(self) -> np.ndarray:
         """For looking keys up in compiled code."""
         return _make_table(self.keys, self.counts)
@@ -537,7 +568,7 @@ class Ngrams:
 
     def shares(self, number: int) -> list["Ngrams"]:
         """The rows dealt out by their keys' buckets: a key goes to the same share, whichever text it is from."""
-        share = _bucket_of(self.keys) * number // BUCKETS
+        share = _shares(self.keys, number)
         return [self.where(share == i) for i in range(number)]
 
     def strings(self) -> list[str]:
@@ -547,6 +578,23 @@ class Ngrams:
         order = (np.arange(LONGEST) + begins[:, None]) % LONGEST
         codes = np.take_along_axis(units, order, axis=1).astype(np.uint32)
         return codes.view(f"U{LONGEST}").ravel().tolist()
+
+
+@dataclass(frozen=True, slots=True)
+class BucketRange:
+    """The n-grams of the buckets ``low`` .. ``high`` - 1."""
+
+    low: int
+    high: int
+    ngrams: Ngrams
+
+    def __iter__(self) -> Iterator[Ngrams]:
+        """The n-grams of each bucket, keys ascending."""
+        buckets = _buckets(self.ngrams.keys)
+        order = np.argsort(buckets, kind="stable")
+        edges = np.searchsorted(buckets[order], np.arange(self.low, self.high + 1, dtype=np.uint8))
+        for begin, end in pairwise(edges.tolist()):
+            yield self.ngrams.where(order[begin:end])
 
 
 def merged(parts: Iterable[Ngrams], floor: int = 1) -> Ngrams:
@@ -930,7 +978,7 @@ class Pieces:
 
     def shares(self, number: int) -> list["Pieces"]:
         """The rows dealt out by their keys' buckets: a piece goes to the same share, whichever text it is from."""
-        share = _bucket_of(_piece_keys(self.ids, self.lengths)) * number // BUCKETS
+        share = _shares(_piece_keys(self.ids, self.lengths), number)
         return [self.where(share == i) for i in range(number)]
 
     def in_order(self) -> dict[str, int]:

@@ -133,8 +133,9 @@ def check_stage(stage: str, values: Mapping[str, object], defaults: Mapping[str,
 
 def _check_type(name: str, value: object, default: object) -> None:
     if default == "auto":
-        if value != "auto" and (isinstance(value, bool) or not isinstance(value, int | float)):
-            raise InputError(f"{name} must be a number, or auto, got {value!r}")
+        wanted = (int,) if name.endswith("min_count") else (int, float)
+        if value != "auto" and type(value) not in wanted:
+            raise InputError(f"{name} must be of type {wanted[-1].__name__}, or auto, got {value!r}")
         return
     wanted = type(default)
     if wanted is float and type(value) is int:

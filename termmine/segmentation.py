@@ -1,7 +1,6 @@
 """Where are the borders?
 
-Maximum-probability segmentation with a unigram vocabulary (ALGORITHMS: Viterbi, as in
-kexue.fm/archives/5597), compiled.
+Maximum-probability segmentation with a unigram vocabulary (Viterbi, as in kexue.fm/archives/5597), compiled.
 """
 
 import math
@@ -25,10 +24,12 @@ _ALNUM = np.array([chr(code).isascii() and chr(code).isalnum() for code in range
 class Segmenter:
     """Cuts text into the words of a vocabulary, every character kept.
 
-    The best path maximises the sum of the words' weights: ``log_p - penalty`` (nats) where the frame has these columns
-    (method ``em``), else ln(count / total). Ties take the longest word. Where no word ends, the character stands alone
-    at the cost of 100 nats. Full-width letters and digits count as half-width. Runs of letters, digits and stops after
-    a first alphanumeric token are one token (``combine``).
+    The best path maximises Σ ln(count / total). Ties take the longest word. Where no word ends, the character stands
+    alone at the cost of 100 nats. Full-width letters and digits count as half-width. Runs of letters, digits and stops
+    after a first alphanumeric token are one token (``combine``).
+
+    A vocabulary with ``log_p, penalty`` (nats; method ``em``) is cut by Σ (log_p - penalty), as it was learned: numbers
+    and Latin runs are never split and stand for each other, so that 12月 cuts 3月 as well.
 
     Parameters
     ----------
@@ -57,14 +58,20 @@ class Segmenter:
             twice = words.loc[words["term"].duplicated(), "term"].iloc[0]
             raise InputError(f"each word may stand in a vocabulary once; {twice} stands there twice")
         self.combine = combine
+        self._cutter = None
+        if {"log_p", "penalty"} <= set(words.columns):
+            self._cutter = _atom_cutter(words)
+            return
         self._trie = lattice.Trie(words["term"].tolist())
-        self._weights = _weights(words)
+        self._weights = np.log(words["count"].to_numpy(dtype=float)) - math.log(words["count"].sum())
 
     def starts(self, text: str) -> np.ndarray:
         """Where the tokens of ``text`` begin, ascending; ``text[starts[i]:starts[i + 1]]`` is token i."""
         return np.flatnonzero(self._begins(as_codes(text)))
 
     def _begins(self, codes: np.ndarray) -> np.ndarray:
+        if self._cutter is not None:
+            return self._cutter.begins(codes)
         begins = self._trie.best_path(codes, self._weights, unknown=UNKNOWN, borders=DELIMITERS)
         if self.combine:
             _combine(codes, _ALNUM, begins)
@@ -115,10 +122,13 @@ class Segmenter:
         return spaced.tobytes().decode("utf-32-le", "surrogatepass")
 
 
-def _weights(words: pd.DataFrame) -> np.ndarray:
-    if {"log_p", "penalty"} <= set(words.columns):
-        return (words["log_p"] - words["penalty"]).to_numpy(dtype=float)
-    return np.log(words["count"].to_numpy(dtype=float)) - math.log(words["count"].sum())
+def _atom_cutter(words: pd.DataFrame) -> lattice.AtomCutter:
+    weights = pd.to_numeric(words["log_p"], errors="coerce") - pd.to_numeric(words["penalty"], errors="coerce")
+    if not np.isfinite(weights).all():
+        raise InputError("every word of a vocabulary with log_p and penalty needs numbers there")
+    classes = pd.Series(weights.to_numpy(), index=lattice.class_words_of(words["term"].tolist()))
+    classes = classes.groupby(level=0, sort=True).max()
+    return lattice.AtomCutter(classes.index.tolist(), classes.to_numpy())
 
 
 @compiled

@@ -193,6 +193,7 @@ def test_a_worker_dies_while_it_counts(config, client, tmp_path, monkeypatch):
 
 
 @kill_9
+@pytest.mark.slow
 @pytest.mark.parametrize("is_replaced", [True, False], ids=["replaced", "not replaced"])
 def test_a_worker_is_killed_from_outside(is_replaced, sample, write):
     from distributed import Client, LocalCluster
@@ -237,6 +238,21 @@ def test_a_file_that_a_worker_does_not_see(client, write):
     path.unlink()
     with pytest.raises(InputError, match="cannot be read: No such file or directory; each worker has to see it"):
         list(parts[1])
+
+
+def test_em_and_folders_of_counts_stay_on_one_machine(client, termmine, sample, tmp_path):
+    with pytest.raises(InputError, match="method em reads the text itself"):
+        cluster.encode(["电力"], discovery.EmConfig(), client)
+    arguments = ("discover", sample / "domain.txt", "-o", "-", "--scheduler", "local", "--counts", tmp_path / "counts")
+    status, _, err = termmine(*arguments)
+    assert (status, err.count("\n")) == (2, 1)
+    assert "give --counts or --scheduler, not both" in err
+
+
+def test_classic_needs_its_own_reading(client):
+    text = cluster.encode(["电力系统"], CONFIGS["cohesion"], client)
+    with pytest.raises(InputError, match="classic reads text in its own way"):
+        discovery.discover(text, CONFIGS["cohesion of the post"])
 
 
 def test_a_bare_string_is_refused(client):

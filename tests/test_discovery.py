@@ -238,8 +238,10 @@ def test_a_generator_is_read_once_and_for_all():
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
-        ({"method": "magic"}, "method must be pmi or cohesion, got 'magic'"),
-        ({"min_count": -1}, "min_count must be 1 or more"),
+        ({"method": "magic"}, "method must be pmi or cohesion or em, got 'magic'"),
+        ({"min_count": 0}, "min_count must be 1 or more"),
+        ({"max_len": 0}, "max_len must be in 2..12"),
+        ({"method": "em", "penalty": 0.0}, "penalty must be above 0"),
         ({"max_len": 1}, "max_len must be in 2..12"),
         ({"max_len": 13}, "max_len must be in 2..12"),
         ({"min_proba": 0.0}, "min_proba must be between 0 and 1"),
@@ -262,3 +264,52 @@ def test_the_hash_seed_changes_nothing(sample):
         done = subprocess.run(command, env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, check=True)
         outputs.add(done.stdout)
     assert len(outputs) == 1
+
+
+# --- cohesion beyond the post, and EM
+
+
+MIXED = ("SF6断路器", "GIS", "10kV", "5G网络", "C语言")
+
+
+def mixed_lines():
+    rng = random.Random(3)
+    frames = ["检修人员检查了{}的状态。", "{}已经投入运行，", "我们在这里学习{}，", "关于{}的规定", "昨天{}发生了故障"]
+    return [rng.choice(frames).format(rng.choice(MIXED)) for _ in range(600)]
+
+
+def test_mixed_terms_come_out_whole(tmp_path):
+    text = "\n".join(mixed_lines()).replace("SF6", "ＳＦ６")  # full width is folded
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    lines = corpus.read_lines(tmp_path / "a.txt")
+    assert set(MIXED) <= set(discovery.discover(lines, discovery.CohesionConfig())["term"])
+    # EM keeps the runs whole; it takes all of them for one unit, which says little of the word behind
+    assert {"SF6", "GIS", "10kV", "5G"} <= set(discovery.discover(lines, discovery.EmConfig())["term"])
+
+
+def test_a_word_is_more_than_its_parts_by_hand():
+    # 104 occurrences, without 电力系统 100: gain ln 4/102 - 2 ln 51/102 = -1.85
+    words = {"电力系统": 4, "电力": 50, "系统": 50}
+    assert discovery._more_than_parts(words, 0.1) == {"电力": 54, "系统": 54}
+    # of characters that stand nowhere alone: nothing else is left, gain ln 50/2 - 2 ln 1/2 = ln 100 = 4.6
+    assert discovery._more_than_parts({"蜂王": 50}, 4.5) == {"蜂王": 50}
+
+
+def test_floors_follow_the_size():
+    assert [discovery.floor_for("cohesion", n) for n in (0, 6_400, 1_600_000)] == [2, 2, 25]
+    text = discovery.encode(["电力系统"] * 9, discovery.CohesionConfig())
+    assert discovery.fitted(discovery.CohesionConfig(), text).min_count == 2
+    assert discovery.fitted(discovery.CohesionConfig(min_count=7), text).min_count == 7
+
+
+def test_em_cuts_its_own_text_as_its_words_do(sample):
+    from termmine.segmentation import Segmenter
+
+    lines = list(corpus.read_lines(sample / "domain.txt"))
+    words = discovery.discover(lines, discovery.EmConfig(penalty=2.5))
+    counts = {}
+    for tokens in Segmenter(words).segment(lines):
+        for token in tokens:
+            counts[token] = counts.get(token, 0) + 1
+    assert {term: counts[term] for term in words["term"]} == as_dict(words)
+    assert {"工蜂", "幼虫", "花粉", "巢脾"} <= set(words["term"])

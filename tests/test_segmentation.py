@@ -83,3 +83,19 @@ def test_an_empty_vocabulary_is_refused():
         segmentation.Segmenter(vocabulary(电力=1)).segment("电力")
     with pytest.raises(InputError, match="count above 0"):
         segmentation.Segmenter(vocabulary(电力=0))
+
+
+def test_a_learned_vocabulary_cuts_numbers_that_it_has_not_seen():
+    words = pd.DataFrame(
+        {"term": ["12月", "月", "电力"], "count": [9, 1, 5], "log_p": -1.0, "penalty": [2.0, 1.0, 2.0]}
+    )
+    assert segmentation.Segmenter(words).tokens("3月电力，SF6……") == ["3月", "电力", "，", "SF6", "……"]
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
+def test_text_in_parts_is_cut_as_a_whole(size, monkeypatch):
+    monkeypatch.setattr(segmentation, "BLOCK", 8)
+    segmenter = segmentation.Segmenter(vocabulary(电力=3, 系统=2))
+    text = "电力系统，v3.5 电力\r\n\r\n系统电力。\n大电力"
+    parts = [text[i : i + size] for i in range(0, len(text), size)]
+    assert "".join(segmenter.spaced(parts)) == "电力 系统 ， v3.5   电力\r\n\r\n系统 电力 。\n大 电力"

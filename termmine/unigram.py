@@ -1,0 +1,350 @@
+"""How probable is each word?
+
+Penalised unigram EM (Liang & Klein 2009; TopWORDS, Deng et al. 2016) over the lattice of a corpus's n-grams. The
+penalty on long words is chosen by a second view of the same corpus, the branching entropies beside each place where a
+word might end. Nothing is random, nothing needs a label.
+
+    P(words) ∝ Π p(w) exp(-β |w|^1.6) · Π over inner boundaries f(x | boundary) / f(x | none)
+
+The last factor, the evidence, is 1 while β is chosen; the text is cut without it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from termmine.lattice import atoms, class_words
+from termmine.ngrams import compiled
+
+LONGEST = 5  # units in a word
+EXPONENT = 1.6  # of a word's length in its penalty (Liang & Klein 2009)
+PASSES = 10  # of EM; more change nothing that matters
+_PRUNE = 0.1  # expected uses below which a candidate is dropped
+_LEAST = 0.01  # uses that every single unit keeps, so that a path always exists
+_ORDERS = 3  # branching entropies of 1.._ORDERS units on either side
+_ROUNDS = 2  # of refitting with the evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Lattice:
+    """All candidates of a text, where they stand.
+
+    Attributes
+    ----------
+    words : (units, longest) int32; row of the candidate of n + 1 units that begins here, -1 where none does
+    lengths, counts, first : (candidates,) units, occurrences, and where the first one begins
+    """
+
+    words: np.ndarray
+    lengths: np.ndarray
+    counts: np.ndarray
+    first: np.ndarray
+
+
+def _longer(rows: np.ndarray, ids: np.ndarray, at: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The distinct n-grams that begin at ``at``, n - 1 units being ``rows``: their first places, all rows, counts."""
+    key = rows[at].astype(np.int64) * (np.int64(ids.max(initial=0)) + 1) + ids[at + n - 1]
+    codes, distinct = pd.factorize(key)
+    counts = np.bincount(codes, minlength=distinct.size)
+    where = np.empty(distinct.size, np.int64)
+    where[codes[::-1]] = np.arange(codes.size - 1, -1, -1)
+    return where, codes, counts
+
+
+def build(ids: np.ndarray, *, min_count: int, longest: int = LONGEST) -> Lattice:
+    """Every n-gram of 2..``longest`` units between borders that occurs ``min_count`` times, and every single unit.
+
+    >>> lattice = build(np.array([5, 6, 0, 5, 6]), min_count=2)
+    >>> lattice.lengths.tolist(), lattice.counts.tolist()
+    ([1, 1, 2], [2, 2, 2])
+    """
+    size = ids.size
+    words = np.full((size, longest), -1, np.int32)
+    lengths, counts, first = [], [], []
+    total = 0
+    rows = np.zeros(size, np.int32)  # of the n - 1 units from here
+    for n in range(1, longest + 1):
+        fits = ids > 0 if n == 1 else (rows[: size - n + 1] >= 0) & (rows[1 : size - n + 2] >= 0)
+        at = np.flatnonzero(fits)
+        where, codes, count = _longer(rows, ids, at, n)
+        kept = count >= (min_count if n > 1 else 1)
+        new = np.where(kept, total + np.cumsum(kept) - 1, -1).astype(np.int32)
+        rows = np.full(size, -1, np.int32)
+        rows[at] = words[at, n - 1] = new[codes]
+        total += int(kept.sum())
+        lengths.append(np.full(int(kept.sum()), n, np.int32))
+        counts.append(count[kept])
+        first.append(at[where[kept]])
+    return Lattice(words, *map(np.concatenate, (lengths, counts, first)))
+
+
+# --- EM --------------------------------------------------------------------------------------------------
+
+
+@compiled
+def _expect(words, weight, odds, expected, boundary):
+    """E-step: how often each word is used, and how surely a word begins at each unit.
+
+    With a the forward sums, only ratio[j] = a[j] / a[j-1] and share[j, n] = P(the word before j has n units | boundary
+    at j) are kept, both of ordinary size, so nothing under- or overflows. ``boundary`` then runs backwards:
+    boundary[j-n] += boundary[j] * share[j, n].
+    """
+    size, longest = words.shape
+    widest, begin = 0, 0
+    for i in range(size):
+        if words[i, 0] < 0:
+            begin = i + 1
+        widest = max(widest, i + 1 - begin)
+    ratio = np.ones(widest + 1)
+    share = np.zeros((widest + 1, longest + 1))
+    expected[:] = 0.0
+    boundary[:] = 1.0
+    i = 0
+    while i < size:
+        if words[i, 0] < 0:
+            i += 1
+            continue
+        begin = i
+        while i < size and words[i, 0] >= 0:  # forwards to the next border
+            i += 1
+            j = i - begin
+            total, scale = 0.0, 1.0
+            for n in range(1, min(longest, j) + 1):
+                word = words[i - n, n - 1]
+                share[j, n] = weight[word] * scale if word >= 0 else 0.0
+                total += share[j, n]
+                scale /= ratio[j - n]
+            ratio[j] = total * odds[i]
+            for n in range(1, min(longest, j) + 1):
+                share[j, n] /= total
+            boundary[i] = 0.0
+        boundary[i] = 1.0
+        for end in range(i, begin, -1):  # and back
+            mass = boundary[end]
+            for n in range(1, min(longest, end - begin) + 1):
+                part = mass * share[end - begin, n]
+                if part > 0.0:
+                    boundary[end - n] += part
+                    expected[words[end - n, n - 1]] += part
+        boundary[begin] = 1.0
+
+
+@compiled
+def _cut(words, score):
+    """True where a word or a border begins (Viterbi); of equals, the longer word."""
+    size, longest = words.shape
+    begins = np.ones(size + 1, np.bool_)
+    best, back = np.zeros(size + 1), np.ones(size + 1, np.int8)
+    i = 0
+    while i < size:
+        if words[i, 0] < 0:
+            i += 1
+            continue
+        begin = i
+        best[i] = 0.0
+        while i < size and words[i, 0] >= 0:
+            i += 1
+            best[i] = -np.inf
+            begins[i] = False
+            for n in range(1, min(longest, i - begin) + 1):
+                word = words[i - n, n - 1]
+                if word >= 0 and best[i - n] + score[word] >= best[i]:
+                    best[i], back[i] = best[i - n] + score[word], n
+        j = i
+        while j > begin:
+            begins[j] = True
+            j -= back[j]
+    return begins
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """What EM has learned.
+
+    Attributes
+    ----------
+    log_p, penalty : (candidates,) nats, ln p(w) (-inf where dropped) and β |w|^1.6
+    boundary : (units + 1,) probability that a word begins here
+    """
+
+    log_p: np.ndarray
+    penalty: np.ndarray
+    boundary: np.ndarray
+
+
+def fit(lattice: Lattice, beta: float, *, log_odds: np.ndarray | None = None) -> Model:
+    """EM from the raw counts; ``log_odds``, (units + 1,) nats, is added wherever a word begins.
+
+    Source: Liang & Klein (2009), eq. 1, with soft counts.
+    """
+    size = len(lattice.words)
+    odds = np.ones(size + 1) if log_odds is None else np.exp(log_odds)
+    penalty = beta * lattice.lengths**EXPONENT
+    single = lattice.lengths == 1
+    expected = lattice.counts.astype(np.float64)
+    boundary = np.empty(size + 1)
+    for _ in range(PASSES):
+        uses = np.empty_like(expected)
+        _expect(lattice.words, expected / max(expected.sum(), 1) * np.exp(-penalty), odds, uses, boundary)
+        uses[uses < _PRUNE] = 0.0
+        expected = np.where(single, np.maximum(uses, _LEAST), uses)
+    with np.errstate(divide="ignore"):
+        return Model(np.log(expected / max(expected.sum(), 1)), penalty, boundary)
+
+
+# --- the second view -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Branching:
+    """Branching entropies at the places where a word might end.
+
+    Attributes
+    ----------
+    inside : (units + 1,) True between two units
+    entropies : (inside, 6) float32, standardised; of what follows the 1..3 units before, of what precedes the 1..3
+        units behind; 0, the mean, where those units would cross a border
+    """
+
+    inside: np.ndarray
+    entropies: np.ndarray
+
+
+def _entropy(total: np.ndarray, parts: np.ndarray, part_of: np.ndarray) -> np.ndarray:
+    """Entropy (nats) of each context's neighbours; neighbours that are borders are one kind."""
+    size = total.size
+    border = np.maximum(total - np.bincount(part_of, parts, size), 0.0)
+    logs = np.bincount(part_of, parts * np.log(parts), size) + border * np.log(np.maximum(border, 1.0))
+    return np.log(total) - logs / total
+
+
+def _standardised(column: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(column)
+    if not known.any() or not column[known].std() > 0:
+        return np.zeros_like(column)
+    mean, spread = column[known].mean(dtype=np.float64), column[known].std(dtype=np.float64)
+    return np.where(known, (column - mean) / spread, 0.0).astype(np.float32)
+
+
+def branching(ids: np.ndarray) -> Branching:
+    """H(next unit | n units before) and H(unit before | n units behind), n = 1..3."""
+    size = ids.size
+    inside = np.zeros(size + 1, np.bool_)
+    inside[1:size] = (ids[1:] > 0) & (ids[:-1] > 0)
+    columns = []
+    at = np.flatnonzero(ids > 0)
+    _, codes, count = _longer(np.zeros(size, np.int32), ids, at, 1)
+    rows = np.full(size, -1, np.int32)
+    rows[at] = codes
+    for n in range(1, _ORDERS + 1):
+        longer_at = at[at + n < size]
+        longer_at = longer_at[(rows[longer_at + 1] >= 0) & (ids[longer_at + n] > 0)]
+        where, codes, longer_count = _longer(rows, ids, longer_at, n + 1)
+        first = longer_at[where]
+        for part_of, shift in ((rows[first], n), (rows[first + 1], 0)):
+            column = np.full(size + 1, np.nan, np.float32)
+            column[at + shift] = _entropy(count, longer_count, part_of)[rows[at]]
+            columns.append(_standardised(column[inside]))
+        at, count = longer_at, longer_count
+        rows = np.full(size, -1, np.int32)
+        rows[at] = codes
+    return Branching(inside, np.stack(columns, axis=1))
+
+
+def agreement(view: Branching, begins: np.ndarray) -> float:
+    """Multiple correlation of a segmentation, (units + 1,) bool, with the branching entropies, 0..1.
+
+    If both depend on each other through the true boundaries Y only, corr(B, x) = corr(B, Y) corr(Y, x): over the
+    segmentations B of one corpus it is greatest where B's Matthews correlation with the truth is.
+    """
+    x, y = view.entropies, begins[view.inside].astype(np.float64)
+    if not y.size or not y.var() > 0:
+        return 0.0
+    mean = x.mean(axis=0, dtype=np.float64)
+    covariance = (x.T @ x).astype(np.float64) / len(x) - np.outer(mean, mean)
+    with_y = x.T.astype(np.float64) @ y / len(x) - mean * y.mean()
+    explained = with_y @ np.linalg.lstsq(covariance, with_y, rcond=None)[0]
+    return float(np.sqrt(max(explained, 0.0) / y.var()))
+
+
+def evidence(view: Branching, boundary: np.ndarray) -> np.ndarray:
+    """ln f(x | boundary) / f(x | none), (units + 1,) nats: Gaussians of one covariance, weighted by ``boundary``."""
+    x = view.entropies
+    log_odds = np.zeros(view.inside.size)
+    q = boundary[view.inside].astype(np.float32)
+    share = float(q.mean(dtype=np.float64)) if q.size else 0.0
+    if not 1e-6 < share < 1 - 1e-6:  # nothing to tell apart
+        return log_odds
+    yes = q @ x / q.sum(dtype=np.float64)
+    no = (1 - q) @ x / (1 - q).sum(dtype=np.float64)
+    covariance = (x.T @ x).astype(np.float64) / len(x)
+    covariance -= share * np.outer(yes, yes) + (1 - share) * np.outer(no, no)
+    slope = np.linalg.lstsq(covariance, yes - no, rcond=None)[0]
+    log_odds[view.inside] = x @ slope - slope @ (yes + no) / 2
+    return log_odds
+
+
+# --- the choice, and all of it ---------------------------------------------------------------------------
+
+
+def choose_penalty(measure: Callable[[float], float]) -> float:
+    """Climb ``measure`` from 2.5 in steps of .25, then the vertex of the parabola through the top three.
+
+    The climb stays within 1.5..3: on less than some 50,000 characters the curve is noise beyond.
+
+    >>> round(choose_penalty(lambda beta: -(beta - 2.1) ** 2), 6)
+    2.1
+    """
+    step, low, high = 0.25, 1.5, 3.0
+    values: dict[float, float] = {}
+
+    def at(beta: float) -> float:
+        if beta not in values:
+            values[beta] = measure(beta)
+        return values[beta]
+
+    top = 2.5
+    while True:
+        best = max((top, top - step, top + step), key=at)  # ties: stay
+        if best == top or not low <= best <= high:
+            break
+        top = best
+    left, middle, right = at(top - step), at(top), at(top + step)
+    bend = left - 2 * middle + right
+    vertex = top + step * (left - right) / (2 * bend) if bend < 0 else top
+    return min(max(vertex, low), high)
+
+
+def learn(
+    blocks: Iterable[np.ndarray], *, min_count: int, longest: int = LONGEST, penalty: float | None = None
+) -> tuple[list[str], np.ndarray, np.ndarray]:
+    """Learn the words of a text.
+
+    Parameters
+    ----------
+    blocks : code points, each block ending at a line end
+    min_count : occurrences of an n-gram of two units or more, to be a candidate
+    longest : units of a word
+    penalty : β, nats; ``None`` chooses it by the branching entropies
+
+    Returns
+    -------
+    words : as ``lattice.class_words`` has them: all numbers are one unit, all Latin runs another
+    log_p, penalty : (words,) nats, ln p(w) and β |w|^1.6; their difference is the word's weight in a segmentation
+    """
+    ids = np.concatenate([np.append(atoms(codes)[0], 0) for codes in blocks] or [np.zeros(1, np.int32)])
+    lattice = build(ids, min_count=min_count, longest=longest)
+    view = branching(ids)
+    if penalty is None:
+        penalty = choose_penalty(lambda beta: agreement(view, _begins(lattice, fit(lattice, beta))))
+    model = fit(lattice, penalty)
+    for _ in range(_ROUNDS):
+        model = fit(lattice, penalty, log_odds=evidence(view, model.boundary))
+    kept = np.flatnonzero(np.isfinite(model.log_p))
+    return class_words(ids, lattice.first[kept], lattice.lengths[kept]), model.log_p[kept], model.penalty[kept]
+
+
+def _begins(lattice: Lattice, model: Model) -> np.ndarray:
+    return _cut(lattice.words, model.log_p - model.penalty)
