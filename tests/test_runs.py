@@ -175,7 +175,7 @@ def test_a_background_that_holds_the_domain_is_fine(tmp_path, sample):
 
 def test_an_empty_list_says_why(tmp_path, termmine, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, out, err = termmine("run", "sample", "-p", "discovery.method=cohesion", "-p", "discovery.min_count=300")
+    status, out, err = termmine("run", "sample", "-p", "discovery.method=cohesion", "-p", "discovery.min_count=25")
     assert status == 0 and "0 terms kept: reports/sample/terms.csv" in out
     assert "candidates were rejected, most by" in err and "lower -p discovery.min_count" in err
 
