@@ -7,6 +7,7 @@ that any other worker can repeat, so that nothing is lost when a worker dies. Th
 
 import logging
 import os
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -350,7 +351,8 @@ class ClusterText(ngrams.Text):
         cut, shares = _constant(cut), self._shares()
         counted = [self._task(_count_pieces, part, cut, shares, i) for i, part in enumerate(self._parts)]
         merged = [_merged(dealt, _merge_pieces, _merge_pieces) for dealt in _dealt(counted, shares)]
-        merged = self.client.persist(merged, retries=_RETRIES)
+        with _large_constants():
+            merged = self.client.persist(merged, retries=_RETRIES)
         total = self._ask([_dask().delayed(_total, pure=False)(merged[0])])[0]
         frequent = _dask().delayed(_frequent, pure=False)
         return ngrams.joined_pieces(self._ask([frequent(share, max(floor(total), 1)) for share in merged]))
@@ -369,9 +371,19 @@ class ClusterText(ngrams.Text):
     def _ask(self, tasks: "list[Delayed]") -> list:
         """The results of tasks."""
         try:
-            return self.client.gather(self.client.compute(tasks, retries=_RETRIES))
+            with _large_constants():
+                futures = self.client.compute(tasks, retries=_RETRIES)
+            return self.client.gather(futures)
         except Exception as error:
             raise _own_error(error) from None
+
+
+@contextmanager
+def _large_constants() -> Iterator[None]:
+    """Without Dask's warning of a large graph: the frequent n-grams are in it once, so that they can be sent again."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sending large graph|Large object")
+        yield
 
 
 def _dealt(counted: "list[Delayed]", shares: int) -> "list[list[Delayed]]":
