@@ -276,6 +276,10 @@ def _count_pieces(blocks: Blocks, only_han: bool, cut: ngrams.Cut, shares: int, 
     return replace(pieces, firsts=firsts).shares(shares)
 
 
+def _count_keys(blocks: Blocks, only_han: bool, find: Callable[[np.ndarray], np.ndarray], shares: int) -> list:
+    return _text(blocks, only_han).count_keys(find).shares(shares)
+
+
 def _merge_ngrams(parts: Sequence[ngrams.Ngrams], floor: int = 1) -> ngrams.Ngrams:
     return ngrams.merged(parts, floor)
 
@@ -356,6 +360,12 @@ class ClusterText(ngrams.Text):
         total = self._ask([_dask().delayed(_total, pure=False)(merged[0])])[0]
         frequent = _dask().delayed(_frequent, pure=False)
         return ngrams.joined_pieces(self._ask([frequent(share, max(floor(total), 1)) for share in merged]))
+
+    def count_keys(self, find: Callable[[np.ndarray], np.ndarray]) -> ngrams.Ngrams:
+        shares = self._shares()
+        counted = self._each(_count_keys, _constant(find), shares)
+        merged = [_merged(dealt, _merge_ngrams, _merge_ngrams) for dealt in _dealt(counted, shares)]
+        return ngrams.merged(self._ask(merged))
 
     def _each(self, function: Callable, *arguments: object) -> "list[Delayed]":
         """A task a part."""

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 
-from termmine import lattice, ngrams, unigram
+from termmine import lattice, neighbours, ngrams, unigram
 from termmine.errors import InputError
 
 LOG_ZERO = -100.0  # nats; what the original takes for log 0, and a character outside the vocabulary costs
@@ -31,9 +31,12 @@ def _check(holds: bool, name: str, must: str, value: object) -> None:
         raise InputError(f"{name} must be {must}, got {value!r}")
 
 
-def _check_lengths(min_count: int | None, max_len: int | None) -> None:
-    _check(min_count is None or min_count >= 1, "min_count", "1 or more", min_count)
-    _check(max_len is None or 2 <= max_len <= 12, "max_len", "in 2..12", max_len)
+def _check_shared(config: "Config") -> None:
+    """What all methods have."""
+    count, longest, entropy = config.min_count, config.max_len, config.min_entropy
+    _check(count is None or count >= 1, "min_count", "1 or more", count)
+    _check(longest is None or 2 <= longest <= 12, "max_len", "in 2..12", longest)
+    _check(0 <= entropy < math.inf, "min_entropy", "0 or more", entropy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +47,10 @@ class PmiConfig:
     min_proba: float = 1e-6  # share of all pairs, and of all pieces
     min_pmi: float = 0.5  # nats
     max_len: int | None = 12  # characters; longer pieces are taken apart into words, or dropped; None sets no limit
+    min_entropy: float = 0.0  # nats; boundary entropy that a word needs on either side; 0 keeps all
 
     def __post_init__(self) -> None:
-        _check_lengths(self.min_count, self.max_len)
+        _check_shared(self)
         _check(0 < self.min_proba < 1, "min_proba", "between 0 and 1", self.min_proba)
         _check(math.isfinite(self.min_pmi), "min_pmi", "a finite number", self.min_pmi)
 
@@ -65,11 +69,12 @@ class CohesionConfig:
     deviations: float = 1.0  # standard errors that a count is lowered by before it is compared to chance
     min_gain: float = 3.6  # nats, times the root of gaps: what a word must be above its parts; 0 keeps all
     max_len: int | None = 12  # characters; longer words are dropped; None sets no limit
+    min_entropy: float = 0.0  # nats; boundary entropy that a word needs on either side; 0 keeps all
     back_check: bool = True
     classic: bool = False  # as the original program does
 
     def __post_init__(self) -> None:
-        _check_lengths(self.min_count, self.max_len)
+        _check_shared(self)
         if self.min_cohesion is None:
             object.__setattr__(self, "min_cohesion", {2: 5.0 if self.classic else 3.0, 3: 25.0, 4: 125.0})
         lengths = sorted(self.min_cohesion)
@@ -87,9 +92,10 @@ class EmConfig:
     min_count: int | None = None  # occurrences of a candidate of two units or more; None: 2
     penalty: float | None = None  # β, nats; None: chosen by the branching entropies
     max_len: int | None = 12  # units; no word has more than 5
+    min_entropy: float = 0.0  # nats; boundary entropy that a word needs on either side; 0 keeps all
 
     def __post_init__(self) -> None:
-        _check_lengths(self.min_count, self.max_len)
+        _check_shared(self)
         _check(self.penalty is None or 0 < self.penalty < math.inf, "penalty", "above 0", self.penalty)
 
 
@@ -105,6 +111,7 @@ DEFAULTS = {
     "min_gain": 3.6,
     "penalty": "auto",
     "max_len": 12,
+    "min_entropy": 0.0,
     "back_check": True,
 }
 # Floors on 1.6 million characters (5 MB); below 2, the floor is 2 at every size.
@@ -134,10 +141,11 @@ def make_config(**parameters: object) -> Config:
     _check(all(map(str.isdecimal, lengths)), "min_cohesion", "a table of lengths in characters", lengths)
     values["min_cohesion"] = {int(length): ratio for length, ratio in values["min_cohesion"].items()}
     values |= {name: None for name, value in values.items() if value == "auto"}
+    shared = ("min_count", "max_len", "min_entropy")
     configs = {  # all, so that a wrong value is noticed whichever method is on
-        "pmi": PmiConfig(**_chosen(values, "min_count", "min_proba", "min_pmi", "max_len")),
-        "cohesion": CohesionConfig(**_chosen(values, "min_count", "min_cohesion", "min_gain", "max_len", "back_check")),
-        "em": EmConfig(**_chosen(values, "min_count", "penalty", "max_len")),
+        "pmi": PmiConfig(**_chosen(values, *shared, "min_proba", "min_pmi")),
+        "cohesion": CohesionConfig(**_chosen(values, *shared, "min_cohesion", "min_gain", "back_check")),
+        "em": EmConfig(**_chosen(values, *shared, "penalty")),
     }
     return configs[values["method"]]
 
@@ -195,7 +203,8 @@ def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -
 
     Returns
     -------
-    words frame : ``term, count``, most frequent first, single characters included; EM adds ``log_p, penalty``
+    words frame : ``term, count``, most frequent first, single characters included; EM adds ``log_p, penalty``, a
+        ``min_entropy`` above 0 ``left_entropy, right_entropy``
 
     Raises
     ------
@@ -205,9 +214,28 @@ def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -
     text = lines if isinstance(lines, ngrams.Text) else encode(lines, config)
     config = fitted(config, text)
     if isinstance(config, EmConfig):
-        return _em_frame(text, config)
-    find = _cohesion_words if isinstance(config, CohesionConfig) else _pmi_words
-    return _words_frame(find(text, config))
+        words = _em_frame(text, config)
+    else:
+        find = _cohesion_words if isinstance(config, CohesionConfig) else _pmi_words
+        words = _words_frame(find(text, config))
+    return _free_words(words, text, config.min_entropy) if config.min_entropy else words
+
+
+def with_entropy(words: pd.DataFrame, text: ngrams.Text) -> pd.DataFrame:
+    """A words frame with the boundary entropies, ``left_entropy, right_entropy`` (nats), of ``neighbours``.
+
+    >>> text = ngrams.encode(["电力", "电力网", "电力网"])
+    >>> with_entropy(pd.DataFrame({"term": ["电力"], "count": [3]}), text).round(2).values.tolist()
+    [['电力', 3, 1.1, 0.64]]
+    """
+    return words.assign(**neighbours.boundary_entropy(words["term"].tolist(), text))
+
+
+def _free_words(words: pd.DataFrame, text: ngrams.Text, min_entropy: float) -> pd.DataFrame:
+    """Without the words whose neighbours are too certain on one side; single characters stay."""
+    words = with_entropy(words, text)
+    free = (words["left_entropy"] >= min_entropy) & (words["right_entropy"] >= min_entropy)
+    return words[free | (words["term"].str.len() == 1)].reset_index(drop=True)
 
 
 def _words_frame(counts: Mapping[str, int]) -> pd.DataFrame:

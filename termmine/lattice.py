@@ -56,6 +56,23 @@ class Trie:
         index = pd.Index(self.terms, dtype=object, name="term")
         return pd.DataFrame(counts, columns=["count", "doc_freq"], index=index)
 
+    def neighbours(self, ids: np.ndarray, is_unit: np.ndarray) -> np.ndarray:
+        """What stands beside each occurrence of each term, overlapping ones too, (2 · occurrences,) uint64.
+
+        The highest bits of a key are the term's row + 1; then follow a bit, 0 for the unit before and 1 for that
+        behind, and 16 bits of that unit, 0 for a border.
+
+        Parameters
+        ----------
+        ids : (n,) uint16 unit ids, as ``ngrams.encode`` makes them
+        is_unit : (65536,) bool; which ids are no borders
+
+        >>> keys = Trie(["AA"]).neighbours(np.array([65, 65, 66], np.uint16), np.ones(1 << 16, bool))
+        >>> [(int(key) >> 17, int(key) >> 16 & 1, int(key) & 0xFFFF) for key in keys]
+        [(1, 0, 0), (1, 1, 66)]
+        """
+        return _neighbours(ids, self.units(ids), is_unit, *self.tables)
+
     def best_path(self, codes: np.ndarray, weights: np.ndarray, *, unknown: float, borders: str = "") -> np.ndarray:
         """Where the words of the best segmentation begin (Viterbi), (len(codes),) bool.
 
@@ -152,6 +169,29 @@ def _occurrences(units, line_ends, n_units, keys, children, word_at, n_words):
                     last[word] = document
                     counts[word, 1] += 1
     return counts
+
+
+@compiled
+def _neighbours(ids, units, is_unit, n_units, keys, children, word_at):
+    found, size = np.empty(2 * ids.size + 2, np.uint64), 0
+    for i in range(ids.size):
+        node, j = 0, i
+        while j < ids.size and units[j] > 0:
+            node = _step(node, units[j], n_units, keys, children)
+            if node < 0:
+                break
+            j += 1
+            word = word_at[node]
+            if word >= 0:
+                if size + 2 > found.size:
+                    found = np.concatenate((found, np.empty_like(found)))
+                before = ids[i - 1] if i > 0 and is_unit[ids[i - 1]] else 0
+                behind = ids[j] if j < ids.size and is_unit[ids[j]] else 0
+                key = np.uint64(word + 1) << np.uint64(17)
+                found[size] = key | np.uint64(before)
+                found[size + 1] = key | np.uint64(1 << 16) | np.uint64(behind)
+                size += 2
+    return found[:size].copy()
 
 
 @compiled

@@ -67,6 +67,11 @@ def _unit_table(units: str, fold: bool) -> np.ndarray:
     return table
 
 
+def word_units() -> np.ndarray:
+    """Which ids are Han characters, half-width letters or digits, (65536,) bool."""
+    return _unit_table("word", fold=False)[: 1 << 16] > 0
+
+
 class Text(ABC):
     """A corpus whose n-grams and pieces can be counted, wherever it lies.
 
@@ -105,6 +110,13 @@ class Text(ABC):
         ----------
         cut : where to cut
         floor : number of all pieces → the occurrences that a piece needs to be returned
+        """
+
+    @abstractmethod
+    def count_keys(self, find: Callable[[np.ndarray], np.ndarray]) -> "Ngrams":
+        """Count keys of another kind, those that ``find`` makes of a block of unit ids, (n,) uint64 above 0.
+
+        ``find`` has to depend on whole runs of units only, and on a cluster to be picklable.
         """
 
     @abstractmethod
@@ -203,6 +215,16 @@ class EncodedText(Text):
             left = list(in_parallel(lambda block: cut.apply(*block), pairs, self.threads))
             return count_cut(lambda: left, floor, threads=self.threads)
         return count_cut(lambda: map(cut.apply, self.blocks(), gaps), floor, width, self.threads)
+
+    def count_keys(self, find: Callable[[np.ndarray], np.ndarray]) -> "Ngrams":
+        parts, low = [], 0
+        while low < BUCKETS:  # as many as a table can hold
+            table, size, end = np.zeros((min(1 << 12, _WIDEST), 2), np.uint64), 0, BUCKETS
+            for keys in in_parallel(find, self.blocks(), self.threads):
+                table, size, end = _count_found(keys, low, end, table, size, _WIDEST)
+            parts.append(Ngrams(0, *_rows(table, 1)))
+            low = end
+        return merged(parts)
 
 
 def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
@@ -483,6 +505,21 @@ def _count_until_full(units, begin, n, least, shorter, low, high, table, room):
 
 
 @compiled
+def _made_room(table, size, low, high, widest):
+    """A table with room for a batch of new keys, and how many fit; too wide a one gives up its higher buckets."""
+    room = table.shape[0] * 7 // 10 - size
+    while room < _BATCH:
+        width = table.shape[0]
+        if width < widest or high - low == 1:
+            width *= 2
+        else:
+            high = (low + high + 1) // 2
+        table, size = _rebuilt(table, width, high)
+        room = table.shape[0] * 7 // 10 - size
+    return table, size, high, room
+
+
+@compiled
 def _count_block(units, n, least, shorter, low, high, table, size, widest):
     """Count the n-grams of a block whose buckets are in low..high; ``high`` sinks when the table gets too wide.
 
@@ -491,17 +528,23 @@ def _count_block(units, n, least, shorter, low, high, table, size, widest):
     """
     begin = 0
     while begin < units.size:
-        room = table.shape[0] * 7 // 10 - size
-        if room < _BATCH:
-            width = table.shape[0]
-            if width < widest or high - low == 1:
-                width *= 2
-            else:
-                high = (low + high + 1) // 2
-            table, size = _rebuilt(table, width, high)
-            continue
+        table, size, high, room = _made_room(table, size, low, high, widest)
         begin, new = _count_until_full(units, begin, n, least, shorter, low, high, table, room)
         size += new
+    return table, size, high
+
+
+@compiled
+def _count_found(found, low, high, table, size, widest):
+    """Count given keys, those whose buckets are in low..high; ``high`` sinks when the table gets too wide."""
+    keys, rows = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.int64)
+    for begin in range(0, found.size, _BATCH):
+        table, size, high, _ = _made_room(table, size, low, high, widest)
+        kept = 0
+        for i in range(begin, min(begin + _BATCH, found.size)):
+            keys[kept] = found[i]
+            kept += low <= _bucket(_mixed(found[i])) < high
+        size += _count_keys(table, keys, kept, rows)
     return table, size, high
 
 
@@ -533,7 +576,7 @@ class Ngrams:
 
     Attributes
     ----------
-    n : units of each; after ``merged``, of the longest
+    n : units of each; after ``merged``, of the longest; 0 where the keys are no n-grams
     keys : (rows,) uint64, ascending; the ids of the n-gram, 16 bits each, the last one lowest
     counts : (rows,) int64
     """

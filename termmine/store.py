@@ -82,6 +82,9 @@ class StoredText(ngrams.Text):
             raise ValueError("pieces are cut from the whole text, not from its Han characters alone")
         return self._decoded().count_pieces(cut, floor)
 
+    def count_keys(self, find: Callable[[np.ndarray], np.ndarray]) -> ngrams.Ngrams:
+        return self._decoded().count_keys(find)
+
 
 def open_store(folder: str | os.PathLike) -> StoredText:
     """The text whose counts a folder holds.

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -154,6 +155,13 @@ def test_pieces_stand_in_order_of_occurrence(client):
         pieces = there.count_pieces(cut, lambda total: total // 500)
         assert list(pieces.in_order().items()) == list(here.in_order().items())
         assert pieces.total == here.total
+
+
+def test_boundary_entropies(client):
+    lines = random_lines(8)
+    config = discovery.PmiConfig(min_count=2, min_entropy=0.7)
+    assert_same(lines, config, client, part_size=100)
+    assert len(discovery.discover(lines, config)) < len(discovery.discover(lines, replace(config, min_entropy=0.0)))
 
 
 def test_a_text_without_a_word(client):

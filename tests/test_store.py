@@ -51,7 +51,10 @@ def words_of(text, config):
 # --- equal to a run on everything
 
 
-@pytest.mark.parametrize("config", [PMI, COHESION, discovery.PmiConfig(), discovery.CohesionConfig()])
+FREE = discovery.PmiConfig(min_entropy=1.0)
+
+
+@pytest.mark.parametrize("config", [PMI, COHESION, discovery.PmiConfig(), discovery.CohesionConfig(), FREE])
 def test_three_additions_give_the_words_of_one_run(tmp_path, parts, config):
     for added in ([parts[0]], parts[1:3], [parts[3]]):
         text = store.extend(tmp_path / "counts", corpus.read_lines(added))
