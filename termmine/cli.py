@@ -1,5 +1,6 @@
 """The command line: thin over the functions that notebooks call too."""
 
+import gc
 import os
 import sys
 import traceback
@@ -355,8 +356,9 @@ def main() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     verbose = bool({"-v", "--verbose"} & set(sys.argv[1:2]))
+    gc.freeze()  # what the imports made is not garbage: it need not be looked through again and again
     try:
-        sys.exit(cli.main(standalone_mode=False) or 0)
+        sys.exit(cli.main(prog_name="termmine", standalone_mode=False) or 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         sys.exit(0)
@@ -373,6 +375,8 @@ def main() -> None:
         sys.exit(1)
     except Exception as error:
         _fail(f"{type(error).__name__}: {error} (termmine -v … shows the traceback)", 1, verbose)
+    finally:
+        gc.freeze()  # nor before the process ends, which takes .1 s
 
 
 def _fail(message: str, status: int, verbose: bool) -> None:

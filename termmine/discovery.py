@@ -350,6 +350,8 @@ def _dissolve(words: dict[str, int], max_len: int | None) -> dict[str, int]:
 def _split(word: str, weight: Mapping[str, int], log_total: float, longest: int) -> list[str]:
     """The most probable segmentation of one word (ALGORITHMS §3, combine on); ``weight`` changes from call to call."""
     size = len(word)
+    if size == 2 and not (word in weight or word.isascii()):  # three words of four, and nothing to choose or join
+        return [word[0], word[1]]
     best, back = [0.0] + [-math.inf] * size, [0] * (size + 1)
     for end in range(1, size + 1):
         for start in range(max(0, end - longest), end):

