@@ -185,7 +185,7 @@ def decoded(chunks: Iterable[bytes], name: object, begin: int = 0) -> Iterator[s
 def _read_text(path: Path) -> Iterator[str]:
     """The same without the byte-order mark."""
     blocks = read_blocks(path)
-    yield next(blocks).removeprefix("\ufeff")
+    yield next(filter(None, blocks), "").removeprefix("\ufeff")
     yield from blocks
 
 

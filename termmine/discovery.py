@@ -90,7 +90,7 @@ class EmConfig:
     """Settings of penalised unigram EM. A number or a Latin run is one unit, as a Han character is."""
 
     min_count: int | None = None  # occurrences of a candidate of two units or more; None: 2
-    penalty: float | None = None  # β, nats; None: chosen by the branching entropies
+    penalty: float | None = None  # β, nats; None: chosen by the branching entropies; 2.25 on small texts
     max_len: int | None = 12  # units; no word has more than 5
     min_entropy: float = 0.0  # nats; boundary entropy that a word needs on either side; 0 keeps all
 

@@ -20,6 +20,9 @@ def texts(tmp_path, monkeypatch, sample):
     (tmp_path / "empty.txt").touch()
     (tmp_path / "english.txt").write_text("only English here\n", encoding="utf-8")
     (tmp_path / "gbk.txt").write_bytes("电力".encode("gb18030"))
+    (tmp_path / "late.txt").write_bytes("电力".encode() * 1_000_000 + b"\xff\n")
+    (tmp_path / "words.csv").write_text("term,count\n电力,2\n", encoding="utf-8")
+    (tmp_path / "no-count.csv").write_text("term\n电力\n", encoding="utf-8")
     (tmp_path / "other.txt").write_text("集成电路\n半导体\n", encoding="utf-8")
     (tmp_path / "rare.txt").write_text("养蜂员\n", encoding="utf-8")
     (tmp_path / "mine").mkdir()
@@ -85,6 +88,22 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         (("discover", "a.txt", "-o", "w.csv", "-p", "min_count=0.5"), "discovery.min_count must be of type int"),
         (("discover", "english.txt", "-o", "w.csv"), "english.txt holds no Chinese character"),
         (("discover", "rare.txt", "-o", "w.csv", "--method", "cohesion"), "no word in rare.txt"),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "min_count=0"), "min_count must be 1 or more, got 0"),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "max_len=1"), "max_len must be in 2..12, got 1"),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "max_len=13"), "max_len must be in 2..12, got 13"),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "min_cohesion={2: 5, 4: 9}"), "each of the lengths 2, 3, 4"),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "min_entropy=-1"), "min_entropy must be 0 or more, got -1"),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "penalty=0", "--method", "em"), "penalty must be above 0, got 0"),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "nosuch=1"), "discovery has no parameter 'nosuch'"),
+        (("discover", "a.txt", "gbk.txt", "-o", "w.csv"), "gbk.txt is not UTF-8 at byte 0"),
+        (("discover", "late.txt", "-o", "w.csv"), "late.txt is not UTF-8 at byte 6,000,000"),
+        (("discover", "folder", "-o", "w.csv"), "folder is a folder"),
+        (("segment", "a.txt"), "Missing option '--words'"),
+        (("segment", "folder", "--words", "words.csv"), "folder is a folder"),
+        (("segment", "late.txt", "--words", "words.csv", "-o", "cut.txt"), "late.txt is not UTF-8 at byte 6,000,000"),
+        (("segment", "a.txt", "--words", "none.csv"), "there is no file none.csv"),
+        (("segment", "a.txt", "--words", "no-count.csv"), "it lacks count"),
+        (("segment", "a.txt", "--words", "words.csv", "-o", "nowhere/cut.txt"), "there is no folder nowhere"),
         (("data", "get", "nosuch"), "there is no data set 'nosuch'"),
         (("nosuch",), "No such command"),
     ],
@@ -180,3 +199,31 @@ def test_every_command_has_help_with_an_example(termmine, command):
     assert "Usage: termmine" in out
     if command and command != ("data",):
         assert "Example" in out
+
+
+def test_segment_keeps_every_character(termmine, texts):
+    text = "电力系统，\r\n 大电力 10kV\n\n最后一行没有换行电力"
+    (texts / "crlf.txt").write_text(text, encoding="utf-8", newline="")
+    assert termmine("segment", "--words", "words.csv", "crlf.txt", "-o", "cut.txt")[0] == 0
+    cut = (texts / "cut.txt").read_bytes().decode("utf-8")
+    assert cut == "电力 系 统 ，\r\n  大 电力   10kV\n\n最 后 一 行 没 有 换 行 电力"
+    assert cut.replace(" ", "") == text.replace(" ", "")
+
+
+def test_segment_reads_standard_input(texts):
+    command = [sys.executable, "-m", "termmine.cli", "segment", "--words", "words.csv"]
+    done = subprocess.run(command, input="大电力\n".encode(), capture_output=True, cwd=texts)
+    assert (done.returncode, done.stdout.decode("utf-8")) == (0, "大 电力\n")
+    bad = subprocess.run(command, input=b"\xff", capture_output=True, cwd=texts)
+    assert (bad.returncode, bad.stdout) == (2, b"")
+    assert "standard input is not UTF-8 at byte 0" in bad.stderr.decode("utf-8")
+
+
+def test_words_of_discover_are_a_vocabulary_of_segment(termmine, texts):
+    for method in ("pmi", "cohesion", "em"):
+        words = f"{method}.csv"
+        assert termmine("discover", "a.txt", "b.txt", "-o", words, "--method", method)[0] == 0
+        status, out, _ = termmine("segment", "--words", words, "a.txt")
+        assert status == 0
+        assert " 蜂王 " in out
+        assert out.replace(" ", "") == (texts / "a.txt").read_text(encoding="utf-8").replace(" ", "")

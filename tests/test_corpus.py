@@ -73,3 +73,14 @@ def test_a_term_list_of_blank_lines_is_refused(tmp_path):
     (tmp_path / "t.txt").write_text("\n \n", encoding="utf-8")
     with pytest.raises(InputError, match="holds no word"):
         corpus.read_terms(tmp_path / "t.txt")
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 1 << 22])
+def test_blocks_and_lines_do_not_depend_on_what_is_read_at_a_time(tmp_path, monkeypatch, size):
+    text = "\ufeff电力\r\n系统😀\rＡ１\n\n\n　最后"
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8", newline="")
+    (tmp_path / "b.txt").write_text("网\n", encoding="utf-8")
+    monkeypatch.setattr(corpus, "_BLOCK", size)
+    lines = corpus.read_lines([tmp_path / "a.txt", tmp_path / "b.txt"])
+    assert "".join(lines.blocks()) == text[1:] + "\n" + "网\n\n"
+    assert list(lines) == ["电力", "系统😀", "A1", "最后", "网"]

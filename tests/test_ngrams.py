@@ -33,6 +33,81 @@ def test_the_table_grows_past_its_first_size():
     assert ngrams.count([line], max_len=2).to_dict() == slow_counts([line], 2, is_word)
 
 
+def random_lines(seed, lines=300):
+    rng = random.Random(seed)
+    characters = [chr(0x4E00 + i) for i in range(300)] + list("，A1")
+    return ["".join(rng.choices(characters, k=rng.randint(0, 60))) for _ in range(lines)]
+
+
+def counted(lines):
+    """All that is counted of a text, by lengths, with floors, and in pieces."""
+    text = ngrams.encode(lines)
+    tables = [text.count_ngrams(n, floor=floor) for n in (1, 2, 3, 4) for floor in (1, 2)]
+    tables.append(text.count_ngrams(3, floor=2, shorter=tables[3]))
+    pairs = text.count_ngrams(2)
+    cuts = [ngrams.Cut(pairs.where(pairs.counts > 1)), ngrams.Cut(pairs, whole_runs=True, mixed="after")]
+    pieces = [text.count_pieces(cut, lambda _: 1) for cut in cuts]
+    rows = [(table.keys.tolist(), table.counts.tolist()) for table in tables]
+    return rows, [(list(piece.in_order().items()), piece.total) for piece in pieces]
+
+
+def test_tables_that_may_not_grow_count_in_several_passes(monkeypatch):
+    lines = random_lines(1)
+    expected = counted(lines)
+    passes = []
+    for name in ("_count_block", "_count_pieces"):
+        count, place = getattr(ngrams, name), 5 if name == "_count_block" else 3
+        monkeypatch.setattr(ngrams, name, lambda *a, count=count, place=place: passes.append(a[place]) or count(*a))
+    monkeypatch.setattr(ngrams, "_WIDEST", 1 << 13)
+    assert counted(lines) == expected
+    assert len(set(passes)) > 2  # they began at other buckets than the threads' first ones
+
+
+@pytest.mark.parametrize("in_memory", [0, 500, 1 << 27])
+def test_text_in_a_temporary_file_counts_alike(in_memory, monkeypatch):
+    lines = random_lines(2)
+    expected = counted(lines)
+    monkeypatch.setattr(ngrams, "IN_MEMORY", in_memory)
+    monkeypatch.setattr(ngrams, "BLOCK", 200)
+    text = ngrams.encode(lines)
+    assert len(list(text.blocks())) > 10
+    assert counted(lines) == expected
+
+
+def test_a_longer_ngram_needs_both_its_shorter_ones():
+    text = ngrams.encode(random_lines(3))
+    for n in (2, 3, 4):
+        shorter = text.count_ngrams(n - 1, floor=3)
+        with_it, without = text.count_ngrams(n, floor=3, shorter=shorter), text.count_ngrams(n, floor=3)
+        assert with_it.strings() == without.strings()
+        assert with_it.counts.tolist() == without.counts.tolist()
+
+
+@pytest.mark.parametrize("n", [2, 3, 4])
+def test_strong_ngrams_glue_the_gaps_that_they_span(n):
+    lines = random_lines(4, lines=40)
+    text = ngrams.encode(lines)
+    tables = [text.count_ngrams(k) for k in range(2, n + 1)]
+    strong = ngrams.merged(table.where(table.keys % 3 == 0) for table in tables)
+    grams = set(strong.strings())
+    assert len(grams) > 100
+    cut = ngrams.Cut(strong)
+    pieces = Counter()
+    for line in lines:
+        glued = [False] * (len(line) + 1)
+        for k in range(2, n + 1):
+            for i in range(len(line) - k + 1):
+                if line[i : i + k] in grams:
+                    glued[i : i + k - 1] = [True] * (k - 1)
+        begin = 0
+        for i in range(len(line)):
+            if not glued[i]:
+                if line[i] != "，":
+                    pieces[line[begin : i + 1]] += 1
+                begin = i + 1
+    assert text.count_pieces(cut, lambda _: 1).in_order() == pieces
+
+
 def is_unit(line, units):
     return [bool(unit) for block in ngrams.encode([line], units=units).blocks() for unit in block]
 
