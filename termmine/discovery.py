@@ -116,8 +116,9 @@ DEFAULTS = {
 }
 # Floors on 1.6 million characters (5 MB); below 2, the floor is 2 at every size.
 _FLOOR_AT = {"pmi": 0, "cohesion": 25, "em": 0}
-_STRETCH = 1 << 15  # characters of a stretch
-LEARNED = 6_000_000  # characters that EM learns from at most; of a longer text, stretches that are spread evenly
+_STRETCH = 1 << 15  # characters of a stretch that EM learns from
+_AT_ONCE = 1 << 20  # characters that are cut at a time
+LEARNED = 5_000_000  # characters that EM learns from at most; of a longer text, stretches that are spread evenly
 
 
 def make_config(**parameters: object) -> Config:
@@ -570,7 +571,7 @@ def _em_frame(text: ngrams.Text, config: EmConfig) -> pd.DataFrame:
     if not words:
         return _words_frame({}).assign(log_p=0.0, penalty=0.0)
     cutter = lattice.AtomCutter(words, log_p - penalty)
-    pieces = ngrams.count_cut(lambda: map(cutter.cut, map(_codes, text.blocks())), lambda _: 1)
+    pieces = ngrams.count_cut(lambda: map(cutter.cut, _stretches(text, _AT_ONCE)), lambda _: 1)
     frame = _words_frame(pieces.in_order())
     scores = pd.DataFrame({"log_p": log_p, "penalty": penalty}, index=words)
     scores = scores.reindex(lattice.class_words_of(frame["term"].tolist()))
@@ -578,27 +579,25 @@ def _em_frame(text: ngrams.Text, config: EmConfig) -> pd.DataFrame:
     return frame.dropna(ignore_index=True)  # characters that EM has not seen
 
 
-def _codes(block: np.ndarray) -> np.ndarray:
-    """Unit ids of all characters as code points; a border is a line end."""
-    codes = block.astype(np.uint32)
-    codes[block == 0] = ord("\n")
-    return codes
+def _stretches(text: ngrams.EncodedText, size: int) -> Iterator[np.ndarray]:
+    """The text as code points, a border as a line end, some ``size`` characters at a time.
+
+    It is cut where a clause ends, or anywhere if that is too far away.
+    """
+    for block in text.blocks():
+        ends = np.flatnonzero((block == 0) | (block == ord("，")) | (block == ord("。"))) + 1
+        wanted = np.arange(size, block.size, size)
+        found = np.append(ends, block.size)[np.searchsorted(ends, wanted)]
+        edges = np.unique(np.concatenate([[0], np.where(found - wanted < size, found, wanted), [block.size]]))
+        codes = np.where(block == 0, ord("\n"), block).astype(np.uint32)
+        yield from (codes[begin:end] for begin, end in pairwise(edges.tolist()))
 
 
 def _spread(text: ngrams.EncodedText, limit: int) -> Iterator[np.ndarray]:
-    """Stretches of lines, as code points; all of the text if it has no more than ``limit`` characters."""
-    share, due = limit / max(text.size, 1), 0.0
-    for block in map(_codes, text.blocks()):
-        if share >= 1:
-            yield block
-            continue
-        ends = np.flatnonzero(block == ord("\n")) + 1
-        wanted = np.arange(_STRETCH, block.size, _STRETCH)
-        edges = np.unique(
-            np.concatenate([[0], ends[np.searchsorted(ends, wanted).clip(max=ends.size - 1)], [block.size]])
-        )
-        for begin, end in pairwise(edges.tolist()):
-            due += share
-            if due >= 1:
-                due -= 1
-                yield block[begin:end]
+    """Stretches that are spread evenly over the text; all of it if it has no more than ``limit`` characters."""
+    share, due = min(limit / max(text.size, 1), 1.0), 0.0
+    for codes in _stretches(text, _STRETCH):
+        due += share * codes.size
+        if due >= codes.size:
+            due -= codes.size
+            yield codes

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import plain
 import pytest
 
@@ -320,3 +321,25 @@ def test_em_cuts_its_own_text_as_its_words_do(sample):
             counts[token] = counts.get(token, 0) + 1
     assert {term: counts[term] for term in words["term"]} == as_dict(words)
     assert {"工蜂", "幼虫", "花粉", "巢脾"} <= set(words["term"])
+
+
+@pytest.mark.parametrize(
+    "text", ["电力系统稳定" * 500, "电力，系统稳定。" * 400, "电力\n系统\n" * 600, "电" * 10 + "，" + "力" * 2000]
+)
+def test_em_learns_from_stretches_all_over_a_long_text(text, monkeypatch):
+    monkeypatch.setattr(discovery, "_STRETCH", 50)
+    encoded = discovery.encode(text.split("\n"), discovery.EmConfig())
+    stretches = list(discovery._stretches(encoded, 50))
+    whole = "".join(map(chr, np.concatenate(stretches)))
+    assert whole.rstrip("\n") == text.rstrip("\n")
+    assert all(stretch.size <= 100 for stretch in stretches)
+    learned = list(discovery._spread(encoded, 1000))
+    assert 900 <= sum(stretch.size for stretch in learned) <= 1000
+    assert np.concatenate(list(discovery._spread(encoded, 10_000))).size == encoded.size
+
+
+def test_em_cuts_long_text_in_parts(sample, monkeypatch):
+    lines = list(corpus.read_lines(sample / "domain.txt"))
+    whole = discovery.discover(lines, discovery.EmConfig())
+    monkeypatch.setattr(discovery, "_AT_ONCE", 100)
+    assert discovery.discover(lines, discovery.EmConfig()).equals(whole)
