@@ -42,7 +42,9 @@ def plot_strength(
         ax.scatter(side["count"], side[y], s=5, alpha=0.5, color=colour, linewidths=0, label=f"{name} ({len(side):,})")
     if threshold is not None:
         ax.axhline(threshold, color="tab:red", linewidth=1, label=f"threshold {threshold:g}")
-    ax.set(xlabel=LABELS["count"], ylabel=LABELS[y], xscale="log", yscale="log" if y == "cohesion" else "linear")
+    ax.set(xlabel=LABELS["count"], ylabel=LABELS[y])
+    if not ngrams.empty:  # nothing has no logarithm
+        ax.set(xscale="log", yscale="log" if y == "cohesion" else "linear")
     for is_strong in (False, True):
         side = ngrams[ngrams["is_strong"] == is_strong]
         _annotate(ax, side.nlargest(200, "count"), "count", y, label_top)

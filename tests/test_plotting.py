@@ -25,6 +25,7 @@ CURVE = pd.DataFrame({"recall": [0.1, 0.2], "precision": [1.0, 0.5]})
 PICTURES = {
     "pmi": lambda ax: plotting.plot_strength(FRAME, threshold=0.5, ax=ax),
     "cohesion": lambda ax: plotting.plot_strength(FRAME, y="cohesion", ax=ax),
+    "nothing": lambda ax: plotting.plot_strength(FRAME.head(0), y="cohesion", ax=ax),
     "contrast": lambda ax: plotting.plot_contrast(FRAME, ax=ax),
     "lengths": lambda ax: plotting.plot_lengths(FRAME, ax=ax),
     "similarities": lambda ax: plotting.plot_similarities({"random": np.linspace(0, 1, 9)}, floor=0.6, ax=ax),
