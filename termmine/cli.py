@@ -196,9 +196,7 @@ def _say_result(run: Path) -> None:
 
 
 def _why_empty(run: Path, metrics: dict) -> str:
-    """Which stage left nothing, and what to lower."""
-    if not metrics["contrast"]["candidates"]:
-        return "discovery found no word of two characters; lower -p discovery.min_count or give more text"
+    """What rejected all candidates, and what to lower."""
     reasons = export.read_frame(run / "terms.csv")["rejected_by"].str.split(":").str[0].value_counts()
     candidates = metrics["contrast"]["candidates"]
     return (

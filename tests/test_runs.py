@@ -180,9 +180,11 @@ def test_an_empty_list_says_why(tmp_path, termmine, monkeypatch):
     assert "candidates were rejected, most by" in err and "lower -p discovery.min_count" in err
 
 
-def test_a_list_of_characters_alone_stops_at_once(tmp_path):
+def test_a_run_without_candidates_stops_at_once(tmp_path):
     with pytest.raises(NotebookError, match=r"at cell discover: InputError: no word of two characters .*; lower"):
         run(tmp_path / "out", parameters={"discovery": {"method": "cohesion", "min_count": 300}})
+    with pytest.raises(NotebookError, match=r"at cell call: InputError: no word has 12 characters; lower"):
+        run(tmp_path / "out", parameters={"contrast": {"min_len": 12}})
 
 
 def test_a_dead_kernel_names_its_notebook(tmp_path, monkeypatch):
