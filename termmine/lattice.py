@@ -276,14 +276,16 @@ def _end_of_run(codes, kinds, i, letters):
 @compiled
 def _end_of_number(codes, folded, kinds, i):
     """Where the number that begins at ``i`` ends, and whether a letter makes it a Latin run."""
-    end = _end_of_run(codes, kinds, i, False)
+    begin, end = i, _end_of_run(codes, kinds, i, False)
     while end + 1 < codes.size and kinds[codes[end]] == 4 and kinds[codes[end + 1]] == 1:
         after = _end_of_run(codes, kinds, end + 1, False)
+        if folded[codes[end]] == 44 and (end - begin > 3 or after - end != 4):  # 12,500, but not 1998，12
+            return end, False
         if after < codes.size and kinds[codes[after]] == 2:  # 3.5kV, but not 1:5kV
             if folded[codes[end]] == 46:
                 return _end_of_run(codes, kinds, after, True), True
             return end, False
-        end = after
+        begin, end = end + 1, after
     if end < codes.size and kinds[codes[end]] == 5:
         end += 1
     return end, False
