@@ -271,13 +271,14 @@ def _count_ngrams(blocks: Blocks, only_han: bool, n: int, shorter: ngrams.Ngrams
 
 def _count_pieces(blocks: Blocks, only_han: bool, cut: ngrams.Cut, shares: int, number: int) -> list:
     strong = ngrams.Ngrams(cut.strong.n, _writable(cut.strong.keys), _writable(cut.strong.counts))
-    pieces = _text(blocks, only_han).count_pieces(replace(cut, strong=strong), lambda _: 1)
+    taken = None if cut.taken is None else _writable(cut.taken)
+    pieces = _text(blocks, only_han).count_pieces(replace(cut, strong=strong, taken=taken), lambda _: 1)
     firsts = pieces.firsts + (pieces.lengths > 1) * (number << _POSITIONS)
     return replace(pieces, firsts=firsts).shares(shares)
 
 
-def _count_keys(blocks: Blocks, only_han: bool, find: Callable[[np.ndarray], np.ndarray], shares: int) -> list:
-    return _text(blocks, only_han).count_keys(find).shares(shares)
+def _count_keys(blocks: Blocks, only_han: bool, find: ngrams.FindKeys, shares: int) -> list:
+    return ngrams.merged(_text(blocks, only_han).count_keys(find)).shares(shares)
 
 
 def _merge_ngrams(parts: Sequence[ngrams.Ngrams], floor: int = 1) -> ngrams.Ngrams:
@@ -361,11 +362,11 @@ class ClusterText(ngrams.Text):
         frequent = _dask().delayed(_frequent, pure=False)
         return ngrams.joined_pieces(self._ask([frequent(share, max(floor(total), 1)) for share in merged]))
 
-    def count_keys(self, find: Callable[[np.ndarray], np.ndarray]) -> ngrams.Ngrams:
+    def count_keys(self, find: ngrams.FindKeys) -> Iterator[ngrams.Ngrams]:
         shares = self._shares()
         counted = self._each(_count_keys, _constant(find), shares)
         merged = [_merged(dealt, _merge_ngrams, _merge_ngrams) for dealt in _dealt(counted, shares)]
-        return ngrams.merged(self._ask(merged))
+        yield from self._ask(merged)
 
     def _each(self, function: Callable, *arguments: object) -> "list[Delayed]":
         """A task a part."""

@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -18,6 +19,7 @@ import pandas as pd
 from termmine import lattice, neighbours, ngrams, unigram
 from termmine.errors import InputError
 
+_LONGEST_PART = 64  # characters of a part that is looked for in a piece; without a bound, long lines take forever
 LOG_ZERO = -100.0  # nats; what the original takes for log 0, and a character outside the vocabulary costs
 _ALNUM = re.compile(r"[0-9A-Za-z]+")
 _ALNUM_OR_DOT = re.compile(r"[0-9A-Za-z.]+")
@@ -199,7 +201,8 @@ def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -
 
     Parameters
     ----------
-    lines : documents, read once, or what ``encode`` made of them
+    lines : documents, read once, or what ``encode`` made of them; full-width letters and digits count as half-width
+        ones in files, which ``corpus.read_lines`` opens, while other documents are taken as they are (``corpus.fold``)
     config : thresholds
 
     Returns
@@ -325,6 +328,8 @@ def _dissolve(words: dict[str, int], max_len: int | None) -> dict[str, int]:
     total = sum(weight.values())
     log_total = math.log(total) if total else 0.0
     longest = max(map(len, words), default=0)
+    if max_len:
+        longest = min(longest, max(max_len, _LONGEST_PART))
     for word in sorted(words, key=len, reverse=True):  # stable: ties stay in order of first occurrence
         if len(word) < 2:
             continue
@@ -479,8 +484,8 @@ def _checked_words(pieces: Mapping[str, int], strong: ngrams.Ngrams, config: Coh
     words = _sound(pieces, strong, config)
     if not config.min_gain:
         return words
-    rare = [piece for piece, number in words.items() if len(piece) > 1 and number < max(1, config.min_count // 3)]
-    words = {piece: number for piece, number in words.items() if number > 0 and piece not in set(rare)}
+    rare = {piece for piece, number in words.items() if len(piece) > 1 and number < max(1, config.min_count // 3)}
+    words = {piece: number for piece, number in words.items() if number > 0 and piece not in rare}
     log_total, longest = math.log(max(sum(words.values()), 1)), max(map(len, words), default=0)
     counts = dict(words)
     for piece, number in pieces.items():
@@ -538,10 +543,13 @@ def _best_parts(word: str, counts: Mapping[str, int], log_total: float) -> tuple
 def _mixed_words(
     text: ngrams.Text, strong: ngrams.Ngrams, counts: Mapping[str, int], total: int, config: CohesionConfig
 ) -> dict[str, int]:
-    """Runs of letters and digits that cohere with the piece beside them: SF6断路器, 维生素C."""
-    found = {}
+    """Runs of letters and digits that cohere with the piece beside them: SF6断路器, 维生素C.
+
+    What a run forms with the piece after it comes first, so that no piece is counted in two words.
+    """
+    found: dict[str, int] = {}
     for side in ("after", "before"):
-        cut = ngrams.Cut(strong, whole_runs=True, mixed=side)
+        cut = ngrams.Cut(strong, whole_runs=True, mixed=side, taken=ngrams.piece_keys(found))
         pairs = _sound_mixed(text.count_pieces(cut, lambda _: config.min_count).in_order(), strong, config)
         for term, number in pairs.items():
             first, second = _MIXED.fullmatch(term).groups()
@@ -552,10 +560,12 @@ def _mixed_words(
 
 
 def _sound_mixed(pairs: Mapping[str, int], strong: ngrams.Ngrams, config: CohesionConfig) -> dict[str, int]:
-    """Pairs of a run with a letter in it and a sound piece."""
+    """Pairs of a run with a letter in it and a sound piece that are not too long."""
+    longest = config.max_len or math.inf
     han = {term: "".join(filter(None, re.split("[0-9A-Za-z]+", term))) for term in pairs}
     sound = _sound(dict.fromkeys(han.values(), 1), strong, config)
-    return {t: number for t, number in pairs.items() if han[t] in sound and re.search("[A-Za-z]", t)}
+    has_letter = re.compile("[A-Za-z]").search
+    return {t: number for t, number in pairs.items() if han[t] in sound and has_letter(t) and len(t) <= longest}
 
 
 # --- penalised unigram EM --------------------------------------------------------------------------------
@@ -571,7 +581,8 @@ def _em_frame(text: ngrams.Text, config: EmConfig) -> pd.DataFrame:
     if not words:
         return _words_frame({}).assign(log_p=0.0, penalty=0.0)
     cutter = lattice.AtomCutter(words, log_p - penalty)
-    pieces = ngrams.count_cut(lambda: map(cutter.cut, _stretches(text, _AT_ONCE)), lambda _: 1)
+    cut = partial(ngrams.in_parallel, cutter.cut)  # one thread counts, since each would cut the text anew
+    pieces = ngrams.count_cut(lambda: cut(_stretches(text, _AT_ONCE)), lambda _: 1, threads=1)
     frame = _words_frame(pieces.in_order())
     scores = pd.DataFrame({"log_p": log_p, "penalty": penalty}, index=words)
     scores = scores.reindex(lattice.class_words_of(frame["term"].tolist()))

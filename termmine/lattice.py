@@ -20,11 +20,16 @@ class Trie:
     Parameters
     ----------
     terms : distinct, non-empty words; row ``i`` of every answer speaks of ``terms[i]``
+
+    Attributes
+    ----------
+    longest : characters of the longest term
     """
 
     def __init__(self, terms: Sequence[str]) -> None:
         self.terms = list(terms)
         lengths = np.array([len(term) for term in self.terms], dtype=np.int64)
+        self.longest = int(lengths.max(initial=0))
         codes = as_codes("".join(self.terms))
         seen = np.flatnonzero(np.bincount(codes, minlength=1))
         self._unit_of = np.zeros(0x110000, dtype=np.int32)
@@ -56,7 +61,7 @@ class Trie:
         index = pd.Index(self.terms, dtype=object, name="term")
         return pd.DataFrame(counts, columns=["count", "doc_freq"], index=index)
 
-    def neighbours(self, ids: np.ndarray, is_unit: np.ndarray) -> np.ndarray:
+    def neighbours(self, ids: np.ndarray, is_unit: np.ndarray, begin: int, end: int) -> np.ndarray:
         """What stands beside each occurrence of each term, overlapping ones too, (2 · occurrences,) uint64.
 
         The highest bits of a key are the term's row + 1; then follow a bit, 0 for the unit before and 1 for that
@@ -66,12 +71,15 @@ class Trie:
         ----------
         ids : (n,) uint16 unit ids, as ``ngrams.encode`` makes them
         is_unit : (65536,) bool; which ids are no borders
+        begin, end : of the occurrences that begin in ``ids[begin:end]``
 
-        >>> keys = Trie(["AA"]).neighbours(np.array([65, 65, 66], np.uint16), np.ones(1 << 16, bool))
+        >>> keys = Trie(["AA"]).neighbours(np.array([65, 65, 66], np.uint16), np.ones(1 << 16, bool), 0, 3)
         >>> [(int(key) >> 17, int(key) >> 16 & 1, int(key) & 0xFFFF) for key in keys]
         [(1, 0, 0), (1, 1, 66)]
         """
-        return _neighbours(ids, self.units(ids), is_unit, *self.tables)
+        start = max(begin - 1, 0)
+        ids = ids[start : end + self.longest]
+        return _neighbours(ids, begin - start, end - start, self.units(ids), is_unit, *self.tables)
 
     def best_path(self, codes: np.ndarray, weights: np.ndarray, *, unknown: float, borders: str = "") -> np.ndarray:
         """Where the words of the best segmentation begin (Viterbi), (len(codes),) bool.
@@ -172,9 +180,9 @@ def _occurrences(units, line_ends, n_units, keys, children, word_at, n_words):
 
 
 @compiled
-def _neighbours(ids, units, is_unit, n_units, keys, children, word_at):
+def _neighbours(ids, begin, end, units, is_unit, n_units, keys, children, word_at):
     found, size = np.empty(2 * ids.size + 2, np.uint64), 0
-    for i in range(ids.size):
+    for i in range(begin, end):
         node, j = 0, i
         while j < ids.size and units[j] > 0:
             node = _step(node, units[j], n_units, keys, children)

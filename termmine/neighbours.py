@@ -10,9 +10,11 @@ import pandas as pd
 
 from termmine import lattice, ngrams
 
+_UNIT = 1 << 28  # parts of a nat, in which c ln c is added up: sums of integers are the same in any order
+
 
 class _Finder:
-    """The keys of ``lattice.Trie.neighbours`` in a block; a cluster's worker gets the terms and builds its own trie."""
+    """The keys of ``lattice.Trie.neighbours``; a cluster's worker gets the terms and builds its own trie."""
 
     def __init__(self, terms: Sequence[str]) -> None:
         self._trie = lattice.Trie(terms)
@@ -21,8 +23,8 @@ class _Finder:
     def __reduce__(self) -> tuple:
         return _Finder, (self._trie.terms,)
 
-    def __call__(self, ids: np.ndarray) -> np.ndarray:
-        return self._trie.neighbours(ids, self._is_unit)
+    def __call__(self, ids: np.ndarray, begin: int, end: int) -> np.ndarray:
+        return self._trie.neighbours(ids, self._is_unit, begin, end)
 
 
 def boundary_entropy(terms: Sequence[str], text: ngrams.Text) -> pd.DataFrame:
@@ -45,12 +47,13 @@ def boundary_entropy(terms: Sequence[str], text: ngrams.Text) -> pd.DataFrame:
     >>> boundary_entropy(["电力"], text).round(3).values.tolist()       # ln 3; ln 3 - 2 ln 2 / 3
     [[1.099, 0.637]]
     """
-    found = text.count_keys(_Finder(terms))
-    row = (found.keys >> np.uint64(16)).astype(np.int64) - 2  # 2 · term, and 1 more for the right side
-    counts = found.counts.astype(np.float64)
-    is_border = (found.keys & np.uint64(0xFFFF)) == 0
-    total = np.bincount(row, counts, 2 * len(terms))
-    inside = np.bincount(row, np.where(is_border, 0.0, counts * np.log(counts)), 2 * len(terms))
+    total, inside = np.zeros((2, 2 * len(terms)), np.int64)
+    for found in text.count_keys(_Finder(terms)):
+        row = (found.keys >> np.uint64(16)).astype(np.int64) - 2  # 2 · term, and 1 more for the right side
+        weighed = np.rint(_UNIT * found.counts * np.log(found.counts)).astype(np.int64)
+        weighed[found.keys & np.uint64(0xFFFF) == 0] = 0  # a border meets itself never again
+        np.add.at(total, row, found.counts)
+        np.add.at(inside, row, weighed)
     with np.errstate(divide="ignore", invalid="ignore"):
-        entropy = (np.log(total) - inside / total).reshape(-1, 2)
-    return pd.DataFrame(np.maximum(entropy, 0.0), columns=["left_entropy", "right_entropy"])
+        entropy = (np.log(total) - inside / (_UNIT * total)).reshape(-1, 2)
+    return pd.DataFrame(np.maximum(entropy.round(9), 0.0), columns=["left_entropy", "right_entropy"])

@@ -31,9 +31,11 @@ BLOCK = 1 << 22  # units of a block, about
 IN_MEMORY = 1 << 27  # units that are held in memory: 256 MB, a text of about 380 MB
 BUCKETS = 64  # ranges that keys are spread over: the unit of passes, of merging, and of what a cluster's workers share
 LONGEST = 4  # units of an n-gram: four ids of 16 bits fill a key
-_WIDEST = 1 << 23  # rows of a table (128 MB) before its range of keys is halved
+_WIDEST = 1 << 24  # rows of all tables that are filled side by side (256 MB) before their ranges of keys are halved
+_MOST_THREADS = 4  # each reads the whole text
 _AT_ONCE = 1 << 23  # units whose n-grams are counted at a time where the counts are written down
 _BATCH = 1 << 10  # keys that are looked up side by side
+_STRETCH = 1 << 20  # units in which keys of another kind are found at a time
 
 
 def compiled(function: Callable) -> Callable:
@@ -114,10 +116,12 @@ class Text(ABC):
         """
 
     @abstractmethod
-    def count_keys(self, find: Callable[[np.ndarray], np.ndarray]) -> "Ngrams":
-        """Count keys of another kind, those that ``find`` makes of a block of unit ids, (n,) uint64 above 0.
+    def count_keys(self, find: "FindKeys") -> Iterator["Ngrams"]:
+        """Count keys of another kind, those that ``find`` makes, in parts: each key is in one of them.
 
-        ``find`` has to depend on whole runs of units only, and on a cluster to be picklable.
+        ``find`` gets a block of unit ids and the begin and end of a stretch in it, and gives keys, (n,) uint64 above 0;
+        what it finds in a block may depend neither on how it is divided, nor on more than whole runs of units. On a
+        cluster it has to be picklable.
         """
 
     @abstractmethod
@@ -135,19 +139,19 @@ class EncodedText(Text):
     Attributes
     ----------
     size : ids, borders (0) among them
-    threads : that count side by side, each a share of the keys; as many as cores unless told
+    threads : that count side by side, each a share of the keys; ``default_threads`` unless told
     """
 
     def __init__(self, threads: int | None = None) -> None:
         self.size = 0
-        self.threads = threads or os.cpu_count() or 1
+        self.threads = threads or default_threads()
         self._units = np.zeros(1 << 16, np.int64)  # how often each id stands in the text
         self._blocks: list[np.ndarray] = []
         self._sizes: list[int] = []
         self._file = None
         self._lock = threading.Lock()
         self._least = 1  # ids below it are borders
-        self._gaps: tuple[Ngrams, list[np.ndarray]] | None = None  # of the last cut
+        self._gaps: tuple[Ngrams, bool, list[np.ndarray]] | None = None  # of the last cut
 
     def append(self, block: np.ndarray) -> None:
         """Add ids, (n,) uint16; borders are taken to stand around them."""
@@ -199,24 +203,19 @@ class EncodedText(Text):
 
     def count_by_buckets(self, n: int) -> Iterator["BucketRange"]:
         """All n-grams of ``n`` units, a range of buckets after the other: what is too much to be held at once."""
-        cores = os.cpu_count() or 1
-        step = max(1, min(BUCKETS // cores, BUCKETS * _AT_ONCE // max(self.size, 1)))
+        step = max(1, min(BUCKETS // self.threads, BUCKETS * _AT_ONCE // max(self.size, 1)))
         units, everything = self.unit_counts() > 0, np.zeros(0, np.uint64)
 
         def counted(low: int) -> BucketRange:
             high = min(low + step, BUCKETS)
             return BucketRange(low, high, _ngrams_in(self, n, 1, units, everything, low, high))
 
-        return in_parallel(counted, range(0, BUCKETS, step))
+        return in_parallel(counted, range(0, BUCKETS, step), self.threads)
 
     def count_pieces(self, cut: "Cut", floor: Callable[[int], int]) -> "Pieces":
         if self._least > 1:
             raise ValueError("pieces are cut from the whole text, not from its Han characters alone")
-        if self._gaps is None or self._gaps[0] is not cut.strong:  # a text is cut again for its mixed words
-            strong = StrongNgrams(cut.strong)
-            gaps = in_parallel(lambda units: cut.gaps(units, strong), self.blocks(), self.threads)
-            self._gaps = cut.strong, list(gaps)
-        gaps = self._gaps[1]
+        gaps = self._gaps_of(cut)
         width = _first_width(self) // 4
         if cut.mixed:  # few are left
             pairs = zip(self.blocks(), gaps, strict=True)
@@ -224,15 +223,27 @@ class EncodedText(Text):
             return count_cut(lambda: left, floor, threads=self.threads)
         return count_cut(lambda: map(cut.apply, self.blocks(), gaps), floor, width, self.threads)
 
-    def count_keys(self, find: Callable[[np.ndarray], np.ndarray]) -> "Ngrams":
-        parts, low = [], 0
-        while low < BUCKETS:  # as many as a table can hold
-            table, size, end = np.zeros((min(1 << 12, _WIDEST), 2), np.uint64), 0, BUCKETS
-            for keys in in_parallel(find, self.blocks(), self.threads):
-                table, size, end = _count_found(keys, low, end, table, size, _WIDEST)
-            parts.append(Ngrams(0, *_rows(table, 1)))
+    def _gaps_of(self, cut: "Cut") -> list[np.ndarray]:
+        """The gaps of each block, kept for the next cut: a text is cut again for its mixed words."""
+        if self._gaps is None or self._gaps[0] is not cut.strong or self._gaps[1] != cut.whole_runs:
+            strong = StrongNgrams(cut.strong)
+            gaps = in_parallel(lambda units: cut.gaps(units, strong), self.blocks(), self.threads)
+            self._gaps = cut.strong, cut.whole_runs, list(gaps)
+        return self._gaps[2]
+
+    def count_keys(self, find: "FindKeys") -> Iterator["Ngrams"]:
+        low, widest = 0, _WIDEST // 2  # one table, of whose rows a copy is made
+        while low < BUCKETS:
+            table, size, end = np.zeros((min(1 << 12, widest), 2), np.uint64), 0, BUCKETS
+            for keys in in_parallel(lambda stretch: find(*stretch), self._stretches(), self.threads):
+                table, size, end = _count_found(keys, low, end, table, size, widest)
+            yield Ngrams(0, *_rows(table, 1))
             low = end
-        return merged(parts)
+
+    def _stretches(self) -> Iterator[tuple[np.ndarray, int, int]]:
+        """Each block with the begins and ends of stretches in it."""
+        for block in self.blocks():
+            yield from ((block, i, min(i + _STRETCH, block.size)) for i in range(0, block.size, _STRETCH))
 
 
 def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
@@ -662,9 +673,15 @@ def merged(parts: Iterable[Ngrams], floor: int = 1) -> Ngrams:
     return Ngrams(max(part.n for part in parts), keys[kept], counts[kept])
 
 
+def default_threads() -> int:
+    """One for each core that this process may use, up to four: more would read the text more often than they help."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, _MOST_THREADS)
+
+
 def in_threads(function: Callable, threads: int | None = None) -> list:
-    """``function(low, high)`` over shares of the buckets, a share a thread (default: a core); the results in order."""
-    threads = min(threads or os.cpu_count() or 1, BUCKETS)
+    """``function(low, high)`` over shares of the buckets, a share a thread; the results in order."""
+    threads = min(threads or default_threads(), BUCKETS)
     edges = np.linspace(0, BUCKETS, threads + 1).astype(int).tolist()
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(function, edges[:-1], edges[1:]))
@@ -672,7 +689,7 @@ def in_threads(function: Callable, threads: int | None = None) -> list:
 
 def in_parallel(function: Callable, items: Iterable, threads: int | None = None) -> Iterator:
     """The results in order, few items at a time in memory."""
-    threads = threads or os.cpu_count() or 1
+    threads = threads or default_threads()
     with ThreadPoolExecutor(threads) as pool:
         waiting: deque[Future] = deque()
         for item in items:
@@ -683,8 +700,8 @@ def in_parallel(function: Callable, items: Iterable, threads: int | None = None)
 
 
 def _first_width(text: EncodedText) -> int:
-    """Rows to begin with, so that a large table need not grow often."""
-    return 1 << min(max(text.size // 12, 1 << 12).bit_length(), 22)
+    """Rows that each thread begins with, so that a large table need not grow often."""
+    return 1 << min(max(text.size // (6 * text.threads), 1 << 12).bit_length(), 22)
 
 
 def _ngrams_in(
@@ -695,7 +712,7 @@ def _ngrams_in(
     while low < high:
         table, size, end = np.zeros((_first_width(text), 2), np.uint64), 0, high
         for block in text.blocks():
-            table, size, end = _count_block(block, n, is_unit, allowed, low, end, table, size, _WIDEST)
+            table, size, end = _count_block(block, n, is_unit, allowed, low, end, table, size, _WIDEST // text.threads)
         parts.append(Ngrams(n, *_rows(table, floor)))
         low = end
     return merged(parts)
@@ -761,6 +778,29 @@ def _glue_runs(units, glued):
     """Keep runs of letters and digits whole."""
     for i in range(units.size - 1):
         glued[i] |= _is_alnum(units[i]) & _is_alnum(units[i + 1])
+
+
+@compiled
+def _without_taken(units, glued, taken):
+    """The units without what a run of letters and digits forms with the piece after it, if the set ``taken`` has it."""
+    kept = units.copy()
+    begin, is_mixed, last = 0, False, taken.size - 1
+    rolled, hashed = np.uint64(0), _NO_PIECE
+    for i in range(units.size):
+        rolled = (rolled << np.uint64(16)) | np.uint64(units[i])
+        hashed = (hashed ^ np.uint64(units[i])) * _PRIME
+        if i + 1 < units.size and _is_alnum(units[i]) and units[i + 1] != 0 and not _is_alnum(units[i + 1]):
+            is_mixed = True
+        elif not glued[i]:
+            if is_mixed:
+                key = _piece_key(rolled, hashed, i + 1 - begin)
+                place = np.int64(_mixed(key)) & last
+                while taken[place] != key and taken[place] != 0:
+                    place = (place + 1) & last
+                if taken[place] == key:
+                    kept[begin : i + 1] = 0
+            begin, is_mixed, hashed = i + 1, False, _NO_PIECE
+    return kept
 
 
 @compiled
@@ -1086,12 +1126,14 @@ class Cut:
     strong : n-grams of any lengths; each glues the gaps that it spans
     whole_runs : runs of letters and digits are glued
     mixed : "after" or "before": only what a run of letters and digits forms with the piece after it, or before it
+    taken : with "before", what such runs form with the pieces after them and keep: their keys, as ``piece_keys``
     min_run : units; shorter runs between two borders are passed over
     """
 
     strong: Ngrams
     whole_runs: bool = False
     mixed: str = ""
+    taken: np.ndarray | None = None
     min_run: int = 1
 
     def gaps(self, units: np.ndarray, strong: "StrongNgrams") -> np.ndarray:
@@ -1107,11 +1149,20 @@ class Cut:
     def apply(self, units: np.ndarray, gaps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The units to cut, and where no cut is between i and i + 1, (len(units) + 1,) bool."""
         glued = np.unpackbits(gaps, count=units.size + 1).view(np.bool_)
+        if self.taken is not None and self.taken.size:
+            units = _without_taken(units, glued, _make_set(self.taken))
         if self.mixed:
             return _only_mixed(units, glued, self.mixed == "after")
         if self.min_run > 1:
             units = _without_short_runs(units, self.min_run)
         return units, glued
+
+
+def piece_keys(pieces: Iterable[str]) -> np.ndarray:
+    """The keys of pieces, (rows,) uint64; of one unit a character."""
+    pieces = list(pieces)
+    lengths = np.array(list(map(len, pieces)), np.int64)
+    return _piece_keys(as_codes("".join(pieces)).astype(np.uint16), lengths)
 
 
 def merged_pieces(parts: Sequence[Pieces], floor: int = 1) -> Pieces:
@@ -1128,6 +1179,9 @@ def joined_pieces(parts: Sequence[Pieces]) -> Pieces:
     return Pieces(*(np.concatenate([getattr(part, name) for part in parts]) for name in names), parts[0].total)
 
 
+# Finds keys in a stretch of a block, given its begin and end.
+FindKeys = Callable[[np.ndarray, int, int], np.ndarray]
+
 # Blocks of units, and where no cut is between i and i + 1; read anew by every call.
 CutBlocks = Callable[[], Iterable[tuple[np.ndarray, np.ndarray]]]
 
@@ -1142,19 +1196,21 @@ def count_cut(
     blocks : gives the cut blocks, in order
     floor : number of all pieces → the occurrences that a piece needs to be returned
     width : rows of a table to begin with, a power of 2
-    threads : that count side by side (default: as many as cores)
+    threads : that count side by side, each cutting all blocks for itself (default: ``default_threads``)
     """
-    return joined_pieces(in_threads(lambda low, high: _pieces_in(blocks, floor, width, low, high), threads))
+    threads = threads or default_threads()
+    widest = _WIDEST // 2 // threads  # rows are twice as wide
+    return joined_pieces(in_threads(lambda low, high: _pieces_in(blocks, floor, width, widest, low, high), threads))
 
 
-def _pieces_in(blocks: CutBlocks, floor: Callable[[int], int], width: int, low: int, high: int) -> Pieces:
+def _pieces_in(blocks: CutBlocks, floor: Callable[[int], int], width: int, widest: int, low: int, high: int) -> Pieces:
     """Counts of the buckets low..high, as many at a time as a table can hold."""
     parts = []
     while low < high:
         state, singles = _no_pieces(width), np.zeros(1 << 16, np.int64)
         total, base, end = 0, 1, high
         for units, glued in blocks():
-            found, end, state = _count_pieces(units, glued, base, low, end, state, singles, _WIDEST // 2)
+            found, end, state = _count_pieces(units, glued, base, low, end, state, singles, widest)
             total += found
             base += units.size + 1
         parts.append(Pieces(*_piece_rows(state, end, floor(total)), total))

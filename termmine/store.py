@@ -82,7 +82,7 @@ class StoredText(ngrams.Text):
             raise ValueError("pieces are cut from the whole text, not from its Han characters alone")
         return self._decoded().count_pieces(cut, floor)
 
-    def count_keys(self, find: Callable[[np.ndarray], np.ndarray]) -> ngrams.Ngrams:
+    def count_keys(self, find: ngrams.FindKeys) -> Iterator[ngrams.Ngrams]:
         return self._decoded().count_keys(find)
 
 

@@ -295,6 +295,34 @@ def test_mixed_terms_come_out_whole(method, tmp_path):
     assert (words.reindex(MIXED, fill_value=0) >= 30).all()
 
 
+def test_a_piece_between_two_runs_is_counted_once():
+    lines = mixed_lines() + ["SF6断路器GIS，"] * 50 + ["断路器，"] * 60
+    words = as_dict(discovery.discover(lines, discovery.make_config(method="cohesion")))
+    assert words["SF6断路器"] == 40 + 50 and words["断路器"] == 60
+    assert "断路器GIS" not in words and words["GIS"] == 40 + 50
+
+
+def test_a_run_between_two_pieces_is_counted_once():
+    lines = mixed_lines() + ["维生素C，", "语言，"] * 50
+    config = discovery.make_config(method="cohesion")
+    apart = as_dict(discovery.discover(lines, config))
+    words = as_dict(discovery.discover([*lines, *["维生素C语言，"] * 50], config))
+    assert words["C语言"] == apart["C语言"] + 50 and words["语言"] == apart["语言"]
+    assert words["维生素C"] == apart["维生素C"] == 50 and words["维生素"] == 50
+
+
+def test_a_mixed_word_that_is_too_long_leaves_its_parts_their_counts():
+    lines = mixed_lines() + ["ABCDEFGHIJKL断路器，"] * 50
+    words = as_dict(discovery.discover(lines, discovery.make_config(method="cohesion")))
+    assert words["ABCDEFGHIJKL"] == words["断路器"] == 50
+
+
+@pytest.mark.parametrize("method", ["cohesion", "em", "pmi"])
+def test_a_long_line_of_repetitions_takes_no_time(method):
+    words = discovery.discover(["甲乙丙丁戊己庚辛壬癸" * 2000, "电力，" * 50], discovery.make_config(method=method))
+    assert as_dict(words)["电力"] == 50
+
+
 def test_a_word_is_more_than_its_parts_by_hand():
     # 104 occurrences, without 电力系统 100: gain ln 4/102 - 2 ln 51/102 = -1.85
     words = {"电力系统": 4, "电力": 50, "系统": 50}

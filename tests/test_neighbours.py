@@ -52,6 +52,15 @@ def test_narrow_tables_change_nothing(monkeypatch):
     assert len(lows) > 1  # several passes were needed
 
 
+def test_stretches_change_nothing(monkeypatch):
+    lines = [line.replace("，", "1") * 3 for line in random_lines(5)]
+    terms = ["电", "力系", "统电", "1A1", "系统A1电力"]
+    text = ngrams.encode(lines)
+    whole = neighbours.boundary_entropy(terms, text)
+    monkeypatch.setattr(ngrams, "_STRETCH", 7)
+    pd.testing.assert_frame_equal(neighbours.boundary_entropy(terms, text), whole)
+
+
 def test_equal_neighbours_have_no_entropy_and_different_ones_the_most():
     text = ngrams.encode(["电力网", "火电力网", "水电力网"])
     entropy = neighbours.boundary_entropy(["电力"], text).iloc[0]

@@ -112,6 +112,14 @@ def is_unit(line, units):
     return [bool(unit) for block in ngrams.encode([line], units=units).blocks() for unit in block]
 
 
+def test_the_gaps_of_another_cut_are_not_taken():
+    text = ngrams.encode(["ab电力ab"] * 5)
+    strong = text.count_ngrams(2, floor=11)
+    assert text.count_pieces(ngrams.Cut(strong), lambda _: 1).in_order() == {"a": 10, "b": 10, "电": 5, "力": 5}
+    whole = text.count_pieces(ngrams.Cut(strong, whole_runs=True), lambda _: 1)
+    assert whole.in_order() == {"电": 5, "力": 5, "ab": 10}
+
+
 def test_units_say_what_is_a_border():
     line = "电A１，力"
     assert is_unit(line, "word") == [True, True, False, False, True]
