@@ -95,6 +95,8 @@ def _make_job(
     lists = {role: _existing(role, path) for role, path in given.items() if path is not None}
     here = corpus.find_files(domain) if domain else []
     there = corpus.find_files(background) if background else []
+    if both := sorted(set(here) & set(there)):
+        raise InputError(f"{both[0]} is given as --domain and as --background; contrast it with other text")
     corpus.check_chinese((*here, *there))
     name = "own" if domain else name or "law"
     if domain:
@@ -184,7 +186,7 @@ def _say_result(run: Path) -> None:
     if metrics["expansion"]["missing_seeds"]:
         reached = export.read_frame(run / "expansion.parquet")
         absent = set(corpus.read_terms(run / "seeds.txt")) - set(reached.loc[reached["hop"] == 0, "term"])
-        _say(f"{len(absent)} seeds are no words of the segmented text and were left out: {', '.join(sorted(absent))}")
+        _say(f"seeds left out, since they are no words of the segmented text: {', '.join(sorted(absent))}")
     click.echo(f"{kept:,} terms kept: {_shown(run / 'terms.csv')}")
     if not kept:
         _say(_why_empty(run, metrics))
@@ -232,19 +234,25 @@ def discover_command(
       termmine discover my/*.txt -o words.csv --scheduler tcp://192.0.2.1:8786
     """
     settings = {name.removeprefix("discovery."): value for name, value in map(_assignment, parameters)}
-    runs.check_stage("discovery", {"method": method} | settings, discovery.DEFAULTS)
-    config = discovery.make_config(**{"method": method} | settings)
-    _check_output(output, (".csv", ".parquet"))
+    settings = {"method": method} | settings
+    runs.check_stage("discovery", settings, discovery.DEFAULTS)
+    config = discovery.make_config(**settings)
+    method = discovery.method_of(config)
+    if foreign := set(settings) - {"method", *discovery.PARAMETERS[method]}:
+        known = ", ".join(discovery.PARAMETERS[method])
+        raise InputError(f"{min(foreign)} is no parameter of {method}, which has {known}; give another --method")
+    files = corpus.find_files(paths) if paths else []
+    _check_output(output, (".csv", ".parquet"), files)
     if method == "em" and (counts or scheduler):  # before anything is added
         raise InputError("method em reads the text itself; give it the files, without --counts or --scheduler")
     if counts and scheduler:
         raise InputError("a folder of counts is kept by one machine; give --counts or --scheduler, not both")
-    words = _discover(_open_text(paths, counts), config, scheduler)
+    words = _discover(_open_text(files, counts), config, scheduler)
     if words.empty:
         read = (*paths, counts) if counts else paths
         raise InputError(f"no word in {', '.join(read)}; lower -p min_count, or give more text")
     if output == "-":
-        click.echo(words.to_csv(index=False, lineterminator="\n"), nl=False)
+        export.write_csv(words, sys.stdout)
     else:
         export.write_frame(words, output)
         _say(f"{len(words):,} words: {output}")
@@ -257,14 +265,14 @@ def _discover(lines: corpus.Corpus | store.StoredText, config: discovery.Config,
         return discovery.discover(cluster.encode(lines, config, client), config)
 
 
-def _open_text(paths: Sequence[str], counts: str | None) -> corpus.Corpus | store.StoredText:
+def _open_text(files: Sequence[Path], counts: str | None) -> corpus.Corpus | store.StoredText:
     """The files; or what is in the folder of counts, the files added."""
-    if not (paths or counts):
+    if not (files or counts):
         raise InputError("discover needs a PATH, or --counts FOLDER with counts in it")
-    if not paths:
+    if not files:
         return store.open_store(counts)
-    lines = corpus.read_lines(paths)
-    corpus.check_chinese(lines.paths)
+    lines = corpus.Corpus(files)
+    corpus.check_chinese(files)
     if not counts:
         return lines
     text = store.extend(counts, lines)
@@ -272,13 +280,22 @@ def _open_text(paths: Sequence[str], counts: str | None) -> corpus.Corpus | stor
     return text
 
 
-def _check_output(output: str, suffixes: Sequence[str]) -> None:
+def _check_output(output: str, suffixes: Sequence[str], inputs: Iterable[Path]) -> None:
+    """Refuse, before anything is read, a file that cannot be written or would be lost."""
     if output == "-":
         return
-    if suffixes and Path(output).suffix not in suffixes:
+    path = Path(output)
+    folder = path.absolute().parent
+    if suffixes and path.suffix not in suffixes:
         raise InputError(f"-o must end with {' or '.join(suffixes)}, or be -, got {output}")
-    if not Path(output).absolute().parent.is_dir():
-        raise InputError(f"-o {output}: there is no folder {Path(output).parent}; make it first")
+    if not folder.is_dir():
+        raise InputError(f"-o {output}: there is no folder {path.parent}; make it first")
+    if not os.access(folder, os.W_OK):
+        raise InputError(f"-o {output} cannot be written: no permission in {folder}; name a file elsewhere")
+    if path.exists() and not path.is_file():
+        raise InputError(f"-o {output} is no regular file; name a file, or give -o - and redirect it")
+    if path.exists() and any(path.samefile(other) for other in inputs):
+        raise InputError(f"-o {output} is an input too, and would be lost; name another file")
 
 
 @cli.command("segment")
@@ -288,25 +305,31 @@ def _check_output(output: str, suffixes: Sequence[str]) -> None:
 )
 @_output("A text file; - for standard output.", default="-")
 def segment_command(paths: Sequence[str], words: str, output: str) -> None:
-    """Cut text into words, single spaces between them, line by line, every character kept.
+    """Cut text into words, a space between them, line by line, every character kept.
 
-    Reads standard input where no file is given.
+    Reads standard input where no file is given. A space of the text is a token of its own, between two others.
 
     \b
     Examples:
       termmine segment --words words.csv my/*.txt > cut.txt
       echo 电力系统 | termmine segment --words reports/law/words.csv
     """
-    _check_output(output, ())
     files = corpus.find_files(paths) if paths else []
-    vocabulary = export.read_frame(corpus.find_files(words)[0])
-    segmenter = segmentation.Segmenter(vocabulary)
+    vocabulary, *others = corpus.find_files(words)
+    if others:
+        raise InputError(f"--words {words} are {1 + len(others)} files; give one")
+    _check_output(output, (), [*files, vocabulary])
+    try:
+        segmenter = segmentation.Segmenter(export.read_frame(vocabulary))
+    except InputError as error:
+        raise InputError(f"--words {words}: {error}; give words.csv or words.parquet of discover or a run") from None
     blocks = (block for path in files or [None] for block in corpus.read_blocks(path))
     if output == "-":
         _write_text(segmenter.spaced(blocks), sys.stdout.buffer)
         return
     with export.replacing(output) as temporary, temporary.open("wb") as file:
         _write_text(segmenter.spaced(blocks), file)
+    _say(f"cut into words: {output}")
 
 
 def _write_text(parts: Iterable[str], file: BinaryIO) -> None:
@@ -371,6 +394,8 @@ def main() -> None:
     except BrokenPipeError:  # the reader of standard output left, e.g. head
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'} cannot be read or written: {error.strerror}", 1, verbose)
     except Exception as error:
         _fail(f"{type(error).__name__}: {error} (termmine -v … shows the traceback)", 1, verbose)
     finally:

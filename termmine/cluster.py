@@ -66,9 +66,12 @@ def connect(address: str) -> "Iterator[Client]":
     ...     words = discovery.discover(encode(lines, config, client), config)
     """
     dask = _dask()
-    kind, _, number = address.partition(":")
+    kind, colon, number = address.partition(":")
     if kind == "local":
-        with dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS}), _local_client(number) as client:
+        with (
+            dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS}),
+            _local_client(number if colon else str(os.cpu_count() or 1)) as client,
+        ):
             yield client
     else:
         with _remote_client(address) as client:
@@ -79,11 +82,10 @@ def connect(address: str) -> "Iterator[Client]":
 def _local_client(number: str) -> "Iterator[Client]":
     from distributed import Client, LocalCluster
 
-    if number and not (number.isdecimal() and int(number)):
+    if not (number.isdecimal() and int(number)):
         raise InputError(f"local:N needs a number of processes, 1 or more, got local:{number}")
     options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
-    workers = int(number) if number else os.cpu_count() or 1
-    with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
+    with LocalCluster(n_workers=int(number), **options) as cluster, Client(cluster) as client:
         yield client
 
 

@@ -91,9 +91,11 @@ def find_files(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[P
         if not matches:
             raise InputError(f"no file matches {path}; check the pattern and the folder you are in")
         found.extend(_check_file(Path(match)) for match in matches)
-    names = [path.resolve() for path in found]
-    if twice := next((path for path, name in zip(found, names, strict=True) if names.count(name) > 1), None):
-        raise InputError(f"{twice} is given twice and would be counted twice; give each file once")
+    seen: set[Path] = set()
+    for path in found:
+        if path.resolve() in seen:
+            raise InputError(f"{path} is given twice and would be counted twice; give each file once")
+        seen.add(path.resolve())
     return found
 
 
@@ -110,6 +112,12 @@ def check_chinese(paths: Iterable[Path]) -> None:
 
 
 def _check_file(path: Path) -> Path:
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:  # e.g. its name is too long
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     if path.is_dir():
         raise InputError(f"{path} is a folder, a text file is needed; to read all in it, give {path}/*.txt")
     if not path.exists():

@@ -37,6 +37,7 @@ def _check_shared(config: "Config") -> None:
     """What all methods have."""
     count, longest, entropy = config.min_count, config.max_len, config.min_entropy
     _check(count is None or count >= 1, "min_count", "1 or more", count)
+    _check(count is None or count < 1 << 63, "min_count", "less than 2^63", count)
     _check(longest is None or 2 <= longest <= 12, "max_len", "in 2..12", longest)
     _check(0 <= entropy < math.inf, "min_entropy", "0 or more", entropy)
 
@@ -82,7 +83,7 @@ class CohesionConfig:
         lengths = sorted(self.min_cohesion)
         _check(lengths == [2, 3, 4], "min_cohesion", "a threshold for each of the lengths 2, 3, 4", lengths)
         thresholds = list(self.min_cohesion.values())
-        _check(all(value > 0 for value in thresholds), "min_cohesion", "positive", thresholds)
+        _check(all(0 < value < math.inf for value in thresholds), "min_cohesion", "positive", thresholds)
         _check(0 <= self.deviations < math.inf, "deviations", "0 or more", self.deviations)
         _check(0 <= self.min_gain < math.inf, "min_gain", "0 or more", self.min_gain)
 
@@ -98,7 +99,7 @@ class EmConfig:
 
     def __post_init__(self) -> None:
         _check_shared(self)
-        _check(self.penalty is None or 0 < self.penalty < math.inf, "penalty", "above 0", self.penalty)
+        _check(self.penalty is None or 0 < self.penalty <= 100, "penalty", "above 0, and 100 at most", self.penalty)
 
 
 Config = PmiConfig | CohesionConfig | EmConfig
@@ -116,6 +117,14 @@ DEFAULTS = {
     "min_entropy": 0.0,
     "back_check": True,
 }
+_SHARED = ("min_count", "max_len", "min_entropy")
+# What each method takes of them.
+PARAMETERS = {
+    "pmi": (*_SHARED, "min_proba", "min_pmi"),
+    "cohesion": (*_SHARED, "min_cohesion", "min_gain", "back_check"),
+    "em": (*_SHARED, "penalty"),
+}
+_CONFIGS = {"pmi": PmiConfig, "cohesion": CohesionConfig, "em": EmConfig}
 # Floors on 1.6 million characters (5 MB); below 2, the floor is 2 at every size.
 _FLOOR_AT = {"pmi": 0, "cohesion": 25, "em": 0}
 _STRETCH = 1 << 15  # characters of a stretch that EM learns from
@@ -144,22 +153,15 @@ def make_config(**parameters: object) -> Config:
     _check(all(map(str.isdecimal, lengths)), "min_cohesion", "a table of lengths in characters", lengths)
     values["min_cohesion"] = {int(length): ratio for length, ratio in values["min_cohesion"].items()}
     values |= {name: None for name, value in values.items() if value == "auto"}
-    shared = ("min_count", "max_len", "min_entropy")
     configs = {  # all, so that a wrong value is noticed whichever method is on
-        "pmi": PmiConfig(**_chosen(values, *shared, "min_proba", "min_pmi")),
-        "cohesion": CohesionConfig(**_chosen(values, *shared, "min_cohesion", "min_gain", "back_check")),
-        "em": EmConfig(**_chosen(values, *shared, "penalty")),
+        method: _CONFIGS[method](**{name: values[name] for name in names}) for method, names in PARAMETERS.items()
     }
     return configs[values["method"]]
 
 
-def _chosen(values: Mapping[str, object], *names: str) -> dict[str, object]:
-    return {name: values[name] for name in names}
-
-
 def method_of(config: Config) -> str:
     """``"pmi"``, ``"cohesion"`` or ``"em"``."""
-    return {PmiConfig: "pmi", CohesionConfig: "cohesion", EmConfig: "em"}[type(config)]
+    return next(method for method, kind in _CONFIGS.items() if isinstance(config, kind))
 
 
 def floor_for(method: str, characters: int) -> int:
@@ -188,12 +190,17 @@ def fitted(config: Config, text: ngrams.Text) -> Config:
 
 def encode(lines: Iterable[str], config: Config) -> ngrams.EncodedText:
     """The text as the config's method reads it; ``discover`` takes it in place of the lines."""
+    if not _reads_all(config):
+        return ngrams.encode(lines)
     if isinstance(config, EmConfig):
         return ngrams.encode(lines, units="any")
-    if not (isinstance(config, CohesionConfig) and config.classic):
-        return ngrams.encode(lines)
     first, second = (re.compile(pattern) for pattern in _DELETED)
     return ngrams.encode((second.sub("", first.sub("", line.strip())) for line in lines), units="any")
+
+
+def _reads_all(config: Config) -> bool:
+    """Whether punctuation stands in the text that the method reads."""
+    return isinstance(config, EmConfig) or (isinstance(config, CohesionConfig) and config.classic)
 
 
 def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -> pd.DataFrame:
@@ -217,6 +224,8 @@ def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -
     config = PmiConfig() if config is None else config
     text = lines if isinstance(lines, ngrams.Text) else encode(lines, config)
     config = fitted(config, text)
+    if text.units == "any" and not _reads_all(config):
+        raise InputError(f"method {method_of(config)} reads letters, digits and Han characters; encode the text for it")
     if isinstance(config, EmConfig):
         words = _em_frame(text, config)
     else:
@@ -572,8 +581,8 @@ def _sound_mixed(pairs: Mapping[str, int], strong: ngrams.Ngrams, config: Cohesi
 
 
 def _em_frame(text: ngrams.Text, config: EmConfig) -> pd.DataFrame:
-    if not isinstance(text, ngrams.EncodedText):
-        raise InputError("method em reads the text itself; give it the files, without --scheduler or --counts")
+    if not (isinstance(text, ngrams.EncodedText) and text.units == "any"):
+        raise InputError("method em reads the text itself; give it the lines, not what was counted or encoded before")
     longest = min(config.max_len or unigram.LONGEST, unigram.LONGEST)
     words, log_p, penalty = unigram.learn(
         _spread(text, LEARNED), min_count=config.min_count, longest=longest, penalty=config.penalty

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
@@ -19,7 +20,7 @@ from termmine.errors import InputError
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes otherwise."""
-    path = Path(path)
+    path = Path(os.path.realpath(path))  # of a link, the file behind it
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
@@ -59,7 +60,12 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike) -> None:
         if Path(path).suffix == ".parquet":
             frame.to_parquet(temporary, index=False)
         else:
-            frame.to_csv(temporary, index=False, float_format="%.6g", encoding="utf-8", lineterminator="\n")
+            write_csv(frame, temporary)
+
+
+def write_csv(frame: pd.DataFrame, file: Path | TextIO) -> None:
+    """A frame as CSV (UTF-8, floats to 6 digits), without its index."""
+    frame.to_csv(file, index=False, float_format="%.6g", encoding="utf-8", lineterminator="\n")
 
 
 def read_frame(path: str | os.PathLike) -> pd.DataFrame:
@@ -67,16 +73,20 @@ def read_frame(path: str | os.PathLike) -> pd.DataFrame:
 
     Raises
     ------
-    InputError : there is no such file
+    InputError : there is no such file, or it is no such table
     """
     path = Path(path)
     if not path.exists():
         raise InputError(f"there is no {path}; run the notebooks before this one, in order, into the same out_dir")
-    if path.suffix == ".parquet":
-        return pd.read_parquet(path)
     texts = dict.fromkeys(("term", "parent", "rejected_by"), str)
     missing = {"similarity": [""]}
-    return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing, encoding="utf-8-sig")
+    try:
+        if path.suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing, encoding="utf-8-sig")
+    except (ValueError, OSError):  # among the former pandas' ParserError and Arrow's ArrowInvalid
+        kind = "a Parquet file" if path.suffix == ".parquet" else "a CSV file in UTF-8 with a line of column names"
+        raise InputError(f"{path} is not {kind}, or is damaged") from None
 
 
 def update_metrics(run: str | os.PathLike, stage: str, metrics: Mapping[str, float]) -> None:

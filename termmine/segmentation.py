@@ -4,6 +4,7 @@ Maximum-probability segmentation with a unigram vocabulary (Viterbi, as in kexue
 """
 
 import math
+import re
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -15,6 +16,8 @@ from termmine.errors import InputError
 from termmine.ngrams import as_codes, compiled
 
 DELIMITERS = "。，、！？\n "  # each is a token of its own; no word crosses one
+# With method em a mark that is repeated is one token, and a comma may stand in a number.
+_LAST_BORDER = re.compile(r".*(?:[\n ]|[。，、！？](?=[^。，、！？\d]))", re.DOTALL)
 UNKNOWN = -100.0  # nats; what a character costs where no word of the vocabulary ends
 BLOCK = 1 << 22  # characters that are cut at a time
 _LONGEST = 1 << 24  # characters; a longer stretch without any border is cut here, to keep memory bounded
@@ -38,7 +41,7 @@ class Segmenter:
 
     Raises
     ------
-    InputError : the vocabulary is empty, has a word twice, lacks a column, or a count that is not positive
+    InputError : the vocabulary is empty, has a word twice, lacks a column, or a count is not positive and finite
 
     >>> words = pd.DataFrame({"term": ["电力", "系统", "电力系统"], "count": [3, 2, 2]})
     >>> Segmenter(words).tokens("电力系统,5G电力")
@@ -46,17 +49,7 @@ class Segmenter:
     """
 
     def __init__(self, words: pd.DataFrame, *, combine: bool = True) -> None:
-        if missing := {"term", "count"} - set(words.columns):
-            raise InputError(f"a vocabulary needs the columns term and count; it lacks {' and '.join(sorted(missing))}")
-        if words.empty:
-            raise InputError("the vocabulary is empty; discover words first, or lower min_count")
-        if not (pd.api.types.is_numeric_dtype(words["count"]) and (words["count"] > 0).all()):
-            raise InputError("every word of a vocabulary needs a count above 0")
-        if not words["term"].astype(bool).all():
-            raise InputError("a vocabulary must not hold an empty word")
-        if words["term"].duplicated().any():
-            twice = words.loc[words["term"].duplicated(), "term"].iloc[0]
-            raise InputError(f"each word may stand in a vocabulary once; {twice} stands there twice")
+        _check_vocabulary(words)
         self.combine = combine
         self._cutter = None
         if {"log_p", "penalty"} <= set(words.columns):
@@ -113,13 +106,29 @@ class Segmenter:
 
     def _last_border(self, text: str) -> int:
         """A position that tokens and alphanumeric runs never cross: after the last delimiter, or 0."""
-        end = max(map(text.rfind, DELIMITERS)) + 1
+        found = _LAST_BORDER.match(text)
+        end = found.end() if found else 0
         return end if end or len(text) < _LONGEST else len(text)
 
     def _spaced(self, text: str, previous: str) -> str:
         codes = as_codes(text)
         spaced = _with_spaces(codes, self._begins(codes), np.uint32(ord(previous)))
         return spaced.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+def _check_vocabulary(words: pd.DataFrame) -> None:
+    if missing := {"term", "count"} - set(words.columns):
+        raise InputError(f"a vocabulary needs the columns term and count; it lacks {' and '.join(sorted(missing))}")
+    if words.empty:
+        raise InputError("the vocabulary is empty; discover words first, or lower min_count")
+    count = words["count"]
+    if not (pd.api.types.is_numeric_dtype(count) and (count > 0).all() and (count < np.inf).all()):
+        raise InputError("every word of a vocabulary needs a count above 0")
+    if not words["term"].map(lambda term: isinstance(term, str) and term != "" and "\n" not in term).all():
+        raise InputError("every word of a vocabulary needs a character, and no line break")
+    if words["term"].duplicated().any():
+        twice = words.loc[words["term"].duplicated(), "term"].iloc[0]
+        raise InputError(f"each word may stand in a vocabulary once; {twice} stands there twice")
 
 
 def _atom_cutter(words: pd.DataFrame) -> lattice.AtomCutter:

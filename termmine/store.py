@@ -30,12 +30,18 @@ from termmine.corpus import Corpus
 from termmine.errors import InputError
 
 FORMAT = "termmine counts"
-VERSION = 1  # to be raised with any change of the files, of what a unit is, or of how keys are packed and spread
+VERSION = 2  # to be raised with any change of the files, of what a unit is, or of how keys are packed and spread
 _MANIFEST, _LOCK = "manifest.json", ".lock"
-_TORN = re.compile(r"added-\d+|\.adding|\.manifest-.*\.json")  # unless the manifest lists it
-_TEXT = pa.schema([pa.field("unit", pa.uint16(), nullable=False)])
-_COUNTS = pa.schema([pa.field("key", pa.uint64(), nullable=False), pa.field("count", pa.int64(), nullable=False)])
+_ADDED = re.compile(r"added-\d+")
+_TORN = re.compile(r"\.adding|\.manifest-.*\.json")  # and additions that the manifest does not list
 _LENGTHS = range(1, ngrams.LONGEST + 1)
+_TEXT = pa.schema([pa.field("unit", pa.uint16(), nullable=False)])
+_COUNTS = {  # the metadata tell one length's file from another's
+    n: pa.schema(
+        [pa.field("key", pa.uint64(), nullable=False), pa.field("count", pa.int64(), nullable=False)], {"n": str(n)}
+    )
+    for n in _LENGTHS
+}
 
 
 class StoredText(ngrams.Text):
@@ -140,7 +146,8 @@ def _read_additions(folder: Path) -> list[dict]:
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; counts are kept in a folder, name a new one")
     if not (folder / _MANIFEST).exists():
-        if others := sorted(path.name for path in folder.iterdir() if path.name != _LOCK):
+        ours = re.compile(f"{re.escape(_LOCK)}|{_TORN.pattern}").fullmatch
+        if others := sorted(path.name for path in folder.iterdir() if not ours(path.name)):
             raise InputError(f"{folder} holds other files than counts, e.g. {others[0]}; name a new folder")
         return []
     try:
@@ -149,12 +156,38 @@ def _read_additions(folder: Path) -> list[dict]:
         manifest = None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise InputError(f"{folder / _MANIFEST} is not that of a folder of counts; name a new folder")
-    if manifest["version"] != VERSION:
+    if manifest.get("version") != VERSION:
         raise InputError(
-            f"{folder} holds counts of version {manifest['version']}, this termmine reads version {VERSION}; "
+            f"{folder} holds counts of version {manifest.get('version')}, this termmine reads version {VERSION}; "
             "count the files anew into another folder"
         )
-    return manifest["additions"]
+    additions = manifest.get("additions")
+    if not (isinstance(additions, list) and all(map(_is_addition, additions))):
+        raise _damaged(folder / _MANIFEST)
+    for path in (path for addition in additions for path in _paths(folder / addition["folder"])):
+        if not path.is_file():
+            raise _damaged(path)
+    return additions
+
+
+def _is_addition(entry: object) -> bool:
+    """Whether an entry of the manifest is as ``extend`` writes it."""
+    try:
+        texts = [entry["folder"], *(file[name] for file in entry["files"] for name in ("name", "sha256"))]
+        windows = [entry["windows"][view] for view in ("word", "han")]
+        numbers = [number for view in windows for number in view]
+    except (KeyError, TypeError):
+        return False
+    return (
+        all(isinstance(text, str) for text in texts)
+        and _ADDED.fullmatch(entry["folder"]) is not None
+        and all(isinstance(number, int) for number in numbers)
+        and all(len(view) == len(_LENGTHS) for view in windows)
+    )
+
+
+def _damaged(path: Path) -> InputError:
+    return InputError(f"{path} is missing or damaged; count the files anew into another folder")
 
 
 def _write_manifest(folder: Path, additions: list[dict]) -> None:
@@ -214,7 +247,7 @@ def _remove_torn(folder: Path, additions: Sequence[Mapping]) -> None:
         _write_manifest(folder, [])
     whole = {addition["folder"] for addition in additions}
     for path in folder.iterdir():
-        if _TORN.fullmatch(path.name) and path.name not in whole:
+        if _TORN.fullmatch(path.name) or (_ADDED.fullmatch(path.name) and path.name not in whole):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
@@ -227,7 +260,7 @@ def _add(folder: Path, number: int, text: ngrams.EncodedText) -> dict:
     temporary = folder / ".adding"
     temporary.mkdir()
     try:
-        _write_text(text, temporary / "text.parquet")
+        _write_text(text, _text_path(temporary))
         windows = [_write_counts(text, n, _counts_path(temporary, n)) for n in _LENGTHS]
         temporary.rename(folder / name)
     finally:
@@ -237,8 +270,17 @@ def _add(folder: Path, number: int, text: ngrams.EncodedText) -> dict:
     return {"folder": name, "date": now, "windows": {"word": word, "han": han}}
 
 
+def _text_path(folder: Path) -> Path:
+    return folder / "text.parquet"
+
+
 def _counts_path(folder: Path, n: int) -> Path:
     return folder / f"counts-{n}.parquet"
+
+
+def _paths(folder: Path) -> list[Path]:
+    """The files of an addition."""
+    return [_text_path(folder), *(_counts_path(folder, n) for n in _LENGTHS)]
 
 
 def _write_text(text: ngrams.EncodedText, path: Path) -> None:
@@ -251,10 +293,10 @@ def _write_text(text: ngrams.EncodedText, path: Path) -> None:
 def _write_counts(text: ngrams.EncodedText, n: int, path: Path) -> tuple[int, int]:
     """The counts of n-grams, a row group a bucket; occurrences of all, and of those without letters and digits."""
     word, han = 0, 0
-    with _writer(path, _COUNTS) as writer:
+    with _writer(path, _COUNTS[n]) as writer:
         for part in text.count_by_buckets(n):
             for table in part:
-                rows = pa.table([table.keys, table.counts], schema=_COUNTS)
+                rows = pa.table([table.keys, table.counts], schema=_COUNTS[n])
                 writer.write_table(rows, row_group_size=max(len(rows), 1))
                 word += int(table.counts.sum())
                 han += int(table.counts[table.is_han()].sum())
@@ -262,7 +304,9 @@ def _write_counts(text: ngrams.EncodedText, n: int, path: Path) -> tuple[int, in
 
 
 def _writer(path: Path, schema: pa.Schema) -> parquet.ParquetWriter:
-    return parquet.ParquetWriter(path, schema, compression="zstd", compression_level=3, write_statistics=False)
+    return parquet.ParquetWriter(
+        path, schema, compression="zstd", compression_level=3, write_statistics=False, write_page_checksum=True
+    )
 
 
 # --- reading ----------------------------------------------------------------------------------------------
@@ -273,7 +317,7 @@ def _decode(folders: Sequence[Path]) -> ngrams.EncodedText:
     text = ngrams.EncodedText()
     text.units = StoredText.units
     for folder in folders:
-        for table in _read_row_groups(folder / "text.parquet"):
+        for table in _read_row_groups(_text_path(folder), _TEXT):
             text.append(table["unit"].to_numpy())
     return text
 
@@ -286,15 +330,17 @@ def _merge_buckets(paths: Sequence[Path], n: int, floor: int, low: int, high: in
 
 
 def _read_bucket(path: Path, n: int, bucket: int) -> ngrams.Ngrams:
-    (table,) = _read_row_groups(path, [bucket])
+    (table,) = _read_row_groups(path, _COUNTS[n], [bucket])
     return ngrams.Ngrams(n, table["key"].to_numpy(), table["count"].to_numpy())
 
 
-def _read_row_groups(path: Path, chosen: Sequence[int] | None = None) -> Iterator[pa.Table]:
+def _read_row_groups(path: Path, schema: pa.Schema, chosen: Sequence[int] | None = None) -> Iterator[pa.Table]:
     """All row groups, or the chosen ones; one file is open at a time, however many additions there are."""
     try:
-        with parquet.ParquetFile(path) as file:
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            if not file.schema_arrow.equals(schema, check_metadata=True):
+                raise _damaged(path)
             for group in chosen or range(file.num_row_groups):
                 yield file.read_row_group(group, use_threads=False)
-    except (OSError, pa.ArrowInvalid):
-        raise InputError(f"{path} is missing or damaged; count the files anew into another folder") from None
+    except (OSError, pa.ArrowException):
+        raise _damaged(path) from None

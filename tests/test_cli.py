@@ -23,6 +23,10 @@ def texts(tmp_path, monkeypatch, sample):
     (tmp_path / "late.txt").write_bytes("电力".encode() * 1_000_000 + b"\xff\n")
     (tmp_path / "words.csv").write_text("term,count\n电力,2\n", encoding="utf-8")
     (tmp_path / "no-count.csv").write_text("term\n电力\n", encoding="utf-8")
+    (tmp_path / "own.csv").write_text("养蜂员\n", encoding="utf-8")
+    (tmp_path / "b.parquet").write_text("养蜂员\n", encoding="utf-8")
+    (tmp_path / "link.txt").symlink_to("a.txt")
+    (tmp_path / "folder.csv").mkdir()
     (tmp_path / "other.txt").write_text("集成电路\n半导体\n", encoding="utf-8")
     (tmp_path / "rare.txt").write_text("养蜂员\n", encoding="utf-8")
     (tmp_path / "mine").mkdir()
@@ -79,6 +83,7 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         ((*OWN, "--out", "mine"), "--out mine holds other files than a run's, e.g. terms.csv"),
         ((*OWN, "--reference", "folder"), "--reference: folder is a folder"),
         ((*OWN, "--rules", "gbk.txt"), "gbk.txt are not UTF-8 at byte 0"),
+        (("run", "--domain", "a.txt", "--background", "a.txt"), "a.txt is given as --domain and as --background"),
         ((*OWN, "--out", "folder"), "holds other files than a run's, e.g. precious.doc"),
         (("run", "--nosuch"), "No such option"),
         (("discover", "none.txt", "-o", "w.csv"), "there is no file none.txt"),
@@ -93,8 +98,21 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         (("discover", "a.txt", "-o", "w.csv", "-p", "max_len=13"), "max_len must be in 2..12, got 13"),
         (("discover", "a.txt", "-o", "w.csv", "-p", "min_cohesion={2: 5, 4: 9}"), "each of the lengths 2, 3, 4"),
         (("discover", "a.txt", "-o", "w.csv", "-p", "min_entropy=-1"), "min_entropy must be 0 or more, got -1"),
-        (("discover", "a.txt", "-o", "w.csv", "-p", "penalty=0", "--method", "em"), "penalty must be above 0, got 0"),
+        (
+            ("discover", "a.txt", "-o", "w.csv", "-p", "penalty=0", "--method", "em"),
+            "penalty must be above 0, and 100",
+        ),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "penalty=101", "--method", "em"), "and 100 at most, got 101"),
+        (
+            ("discover", "a.txt", "-o", "w.csv", "-p", "penalty=3"),
+            "penalty is no parameter of pmi",
+        ),
+        (("discover", "a.txt", "-o", "w.csv", "-p", "min_pmi=3", "--method", "em"), "min_pmi is no parameter of em"),
+        (("discover", "a.txt", "-o", "w.csv", "-p", f"min_count={10**20}"), "min_count must be less than 2^63"),
         (("discover", "a.txt", "-o", "w.csv", "-p", "nosuch=1"), "discovery has no parameter 'nosuch'"),
+        (("discover", "a.txt", "-o", "folder.csv"), "-o folder.csv is no regular file"),
+        (("discover", "a.txt", "own.csv", "-o", "own.csv"), "-o own.csv is an input too, and would be lost"),
+        (("discover", "a" * 300, "-o", "w.csv"), "cannot be read: File name too long"),
         (("discover", "a.txt", "gbk.txt", "-o", "w.csv"), "gbk.txt is not UTF-8 at byte 0"),
         (("discover", "late.txt", "-o", "w.csv"), "late.txt is not UTF-8 at byte 6,000,000"),
         (("discover", "folder", "-o", "w.csv"), "folder is a folder"),
@@ -104,6 +122,17 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         (("segment", "a.txt", "--words", "none.csv"), "there is no file none.csv"),
         (("segment", "a.txt", "--words", "no-count.csv"), "it lacks count"),
         (("segment", "a.txt", "--words", "words.csv", "-o", "nowhere/cut.txt"), "there is no folder nowhere"),
+        (("segment", "a.txt", "--words", "words.csv", "-o", "a.txt"), "-o a.txt is an input too, and would be lost"),
+        (("segment", "a.txt", "--words", "words.csv", "-o", "words.csv"), "-o words.csv is an input too"),
+        (("segment", "a.txt", "--words", "words.csv", "-o", "link.txt"), "-o link.txt is an input too"),
+        (
+            ("segment", "a.txt", "--words", "words.csv", "-o", os.devnull),
+            "is no regular file; name a file, or",
+        ),
+        (("segment", "a.txt", "--words", "?.txt"), "--words ?.txt are 2 files; give one"),
+        (("segment", "a.txt", "--words", "gbk.txt"), "gbk.txt is not a CSV file in UTF-8"),
+        (("segment", "a.txt", "--words", "b.parquet"), "b.parquet is not a Parquet file"),
+        (("segment", "a.txt", "--words", "own.csv"), "--words own.csv: a vocabulary needs the columns term and count"),
         (("data", "get", "nosuch"), "there is no data set 'nosuch'"),
         (("nosuch",), "No such command"),
     ],
@@ -199,6 +228,19 @@ def test_every_command_has_help_with_an_example(termmine, command):
     assert "Usage: termmine" in out
     if command and command != ("data",):
         assert "Example" in out
+
+
+def test_an_output_that_is_a_link_keeps_it(termmine, texts):
+    (texts / "kept.csv").touch()
+    (texts / "link.csv").symlink_to("kept.csv")
+    assert termmine("discover", "a.txt", "-o", "link.csv")[0] == 0
+    assert (texts / "link.csv").is_symlink() and (texts / "kept.csv").read_text(encoding="utf-8").startswith("term,")
+
+
+def test_standard_output_gets_what_a_file_gets(termmine, texts):
+    arguments = ("discover", "a.txt", "-p", "min_entropy=0.5")
+    assert termmine(*arguments, "-o", "w.csv")[0] == 0
+    assert termmine(*arguments, "-o", "-")[1] == (texts / "w.csv").read_text(encoding="utf-8")
 
 
 def test_segment_keeps_every_character(termmine, texts):

@@ -276,6 +276,7 @@ def test_a_bare_string_is_refused(client):
         ("carrier-pigeon://loft", "no Dask scheduler answers at carrier-pigeon://loft"),
         ("local:0", "local:N needs a number of processes, 1 or more, got local:0"),
         ("local:many", "got local:many"),
+        ("local:", "got local:"),
     ],
 )
 def test_an_address_that_leads_nowhere(address, says, termmine, sample, monkeypatch):

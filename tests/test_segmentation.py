@@ -93,6 +93,19 @@ def test_a_learned_vocabulary_cuts_numbers_that_it_has_not_seen():
 
 
 @pytest.mark.parametrize("size", [1, 2, 7, 1000])
+@pytest.mark.parametrize("method", ["counted", "learned"])
+def test_parts_never_end_within_a_token(method, size, monkeypatch):
+    monkeypatch.setattr(segmentation, "BLOCK", 6)
+    words = vocabulary(电力=3, 系统=2, 人=1)
+    if method == "learned":
+        words = words.assign(log_p=-1.0, penalty=1.0)
+    text = "人人人人人？？？？人，１００，２００人。。。电力\n\n系统，100 200，系 统！"
+    parts = [text[i : i + size] for i in range(0, len(text), size)]
+    segmenter = segmentation.Segmenter(words)
+    assert "".join(segmenter.spaced(parts)) == segmenter._spaced(text, "\n")
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 1000])
 def test_text_in_parts_is_cut_as_a_whole(size, monkeypatch):
     monkeypatch.setattr(segmentation, "BLOCK", 8)
     segmenter = segmentation.Segmenter(vocabulary(电力=3, 系统=2))

@@ -64,11 +64,16 @@ def test_three_additions_give_the_words_of_one_run(tmp_path, parts, config):
     assert words_of(store.open_store(tmp_path / "counts"), config) == plain
 
 
-def test_mixed_words_are_found_in_saved_text(tmp_path, parts):
-    store.extend(tmp_path / "counts", corpus.read_lines(parts[0]))
-    text = store.extend(tmp_path / "counts", corpus.read_lines(parts[1]))
-    assert any(term.isascii() for term in discovery.discover(text, COHESION)["term"])
-    assert list(text.count_pieces(ngrams.Cut(text.count_ngrams(2), mixed="after"), lambda _: 1).in_order())
+def test_mixed_words_are_found_in_saved_text(tmp_path, sample):
+    lines = (sample / "domain.txt").read_text(encoding="utf-8").splitlines()
+    lines = [line.replace("蜜蜂", "SF6断路器").replace("幼虫", "维生素C") for line in lines]
+    for name, half in (("a.txt", lines[::2]), ("b.txt", lines[1::2])):
+        (tmp_path / name).write_text("\n".join(half), encoding="utf-8")
+        text = store.extend(tmp_path / "counts", corpus.read_lines(tmp_path / name))
+    words = discovery.discover(text, discovery.CohesionConfig())
+    assert {"SF6断路器", "维生素C"} <= set(words["term"])
+    plain = discovery.discover(corpus.read_lines([tmp_path / "a.txt", tmp_path / "b.txt"]), discovery.CohesionConfig())
+    pd.testing.assert_frame_equal(words, plain)
 
 
 @pytest.mark.parametrize("config", [discovery.PmiConfig(), discovery.CohesionConfig()])
@@ -129,7 +134,7 @@ def test_a_row_group_is_a_bucket_with_ascending_keys(tmp_path, parts, monkeypatc
 
 def test_the_manifest_names_the_files(filled, parts):
     manifest = json.loads((filled / "manifest.json").read_text(encoding="utf-8"))
-    assert (manifest["format"], manifest["version"]) == ("termmine counts", 1)
+    assert (manifest["format"], manifest["version"]) == ("termmine counts", 2)
     (file,) = manifest["additions"][0]["files"]
     assert file["name"] == "0.txt"
     assert file["bytes"] == parts[0].stat().st_size
@@ -239,6 +244,14 @@ def foreign(folder: Path, name: str, content: str):
     (folder / name).write_text(content, encoding="utf-8")
 
 
+def manifest(**entries):
+    return json.dumps({"format": store.FORMAT, "version": store.VERSION} | entries)
+
+
+def addition(**entries):
+    return {"folder": "added-0001", "files": [], "windows": {"word": [1] * 4, "han": [1] * 4}} | entries
+
+
 @pytest.mark.parametrize(
     ("name", "content", "says"),
     [
@@ -246,7 +259,14 @@ def foreign(folder: Path, name: str, content: str):
         ("manifest.json", '{"name": "law"}', "is not that of a folder of counts"),
         ("manifest.json", "{", "is not that of a folder of counts"),
         ("manifest.json", "[]", "is not that of a folder of counts"),
-        ("manifest.json", '{"format": "termmine counts", "version": 2}', "holds counts of version 2"),
+        ("manifest.json", '{"format": "termmine counts", "version": 99}', "holds counts of version 99"),
+        ("manifest.json", '{"format": "termmine counts"}', "holds counts of version None"),
+        ("manifest.json", manifest(additions=5), "manifest.json is missing or damaged"),
+        ("manifest.json", manifest(), "manifest.json is missing or damaged"),
+        ("manifest.json", manifest(additions=[{}]), "manifest.json is missing or damaged"),
+        ("manifest.json", manifest(additions=[addition(folder="../x")]), "manifest.json is missing or damaged"),
+        ("manifest.json", manifest(additions=[addition(windows=[])]), "manifest.json is missing or damaged"),
+        ("manifest.json", manifest(additions=[addition()]), "text.parquet is missing or damaged"),
     ],
 )
 def test_foreign_folders_are_refused_and_left_alone(tmp_path, parts, name, content, says):
@@ -270,6 +290,38 @@ def test_damaged_counts_are_named(filled):
     path.unlink()
     with pytest.raises(InputError, match=r"counts-2.parquet is missing or damaged"):
         discovery.discover(store.open_store(filled), PMI)
+
+
+def test_a_flipped_bit_never_changes_the_words(filled):
+    expected, rng = words_of(store.open_store(filled), PMI), random.Random(1)
+    outcomes = set()
+    for path in sorted((filled / "added-0001").glob("*.parquet")) * 12:
+        whole = path.read_bytes()
+        at, bit = rng.randrange(len(whole)), 1 << rng.randrange(8)
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ bit]) + whole[at + 1 :])
+        try:
+            assert words_of(store.open_store(filled), PMI) == expected  # a bit of no consequence, or a length not read
+            outcomes.add("same")
+        except InputError as error:
+            outcomes.add(str(error).partition(" is ")[2])
+        path.write_bytes(whole)
+    assert outcomes == {"same", "missing or damaged; count the files anew into another folder"}
+
+
+def test_counts_of_another_length_are_noticed(filled):
+    folder = filled / "added-0001"
+    (folder / "counts-2.parquet").write_bytes((folder / "counts-3.parquet").read_bytes())
+    with pytest.raises(InputError, match=r"counts-2.parquet is missing or damaged"):
+        discovery.discover(store.open_store(filled), PMI)
+
+
+def test_what_a_torn_first_manifest_left_is_removed(tmp_path, parts):
+    folder = tmp_path / "counts"
+    folder.mkdir()
+    (folder / ".lock").touch()
+    (folder / ".manifest-abc.json").write_text("{", encoding="utf-8")
+    store.extend(folder, corpus.read_lines(parts[0]))
+    assert {path.name for path in folder.iterdir()} == {"added-0001", "manifest.json", ".lock"}
 
 
 def test_classic_cohesion_is_refused(filled):
