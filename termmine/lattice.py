@@ -239,6 +239,7 @@ def _best_path(units, log_p, unknown, n_units, keys, children, word_at):
 
 NUMBER, LATIN = 1, 2  # ids of atoms; a border is 0, a Han character its code point
 _DIGIT, _LETTER, _HAN, _INSIDE, _PER, _MARK = 1, 2, 3, 4, 5, 6  # kinds of characters; any other is 0
+_STOP, _COMMA = ord("."), ord(",")
 
 
 @cache
@@ -257,7 +258,9 @@ def _kinds() -> tuple[np.ndarray, np.ndarray]:
     kinds[as_codes(".·:/,")] = _INSIDE
     kinds[as_codes("%‰")] = _PER
     kinds[0] = 0
-    return folded, kinds[folded]
+    kinds = kinds[folded]
+    kinds[ord("，")] = _MARK  # separates clauses, while a half-width comma may stand in a number
+    return folded, kinds
 
 
 def atoms(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -276,7 +279,7 @@ def atoms(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 @compiled
 def _end_of_run(codes, kinds, i, letters):
     """Where the digits from ``i`` on end, or with ``letters`` the digits and letters."""
-    while i < codes.size and (kinds[codes[i]] == 1 or (letters and kinds[codes[i]] == 2)):
+    while i < codes.size and (kinds[codes[i]] == _DIGIT or (letters and kinds[codes[i]] == _LETTER)):
         i += 1
     return i
 
@@ -285,16 +288,16 @@ def _end_of_run(codes, kinds, i, letters):
 def _end_of_number(codes, folded, kinds, i):
     """Where the number that begins at ``i`` ends, and whether a letter makes it a Latin run."""
     begin, end = i, _end_of_run(codes, kinds, i, False)
-    while end + 1 < codes.size and kinds[codes[end]] == 4 and kinds[codes[end + 1]] == 1:
+    while end + 1 < codes.size and kinds[codes[end]] == _INSIDE and kinds[codes[end + 1]] == _DIGIT:
         after = _end_of_run(codes, kinds, end + 1, False)
-        if folded[codes[end]] == 44 and (end - begin > 3 or after - end != 4):  # 12,500, but not 1998，12
+        if codes[end] == _COMMA and (end - begin > 3 or after - end != 4):  # 12,500, but not 1998,12
             return end, False
-        if after < codes.size and kinds[codes[after]] == 2:  # 3.5kV, but not 1:5kV
-            if folded[codes[end]] == 46:
+        if after < codes.size and kinds[codes[after]] == _LETTER:  # 3.5kV, but not 1:5kV
+            if folded[codes[end]] == _STOP:
                 return _end_of_run(codes, kinds, after, True), True
             return end, False
         begin, end = end + 1, after
-    if end < codes.size and kinds[codes[end]] == 5:
+    if end < codes.size and kinds[codes[end]] == _PER:
         end += 1
     return end, False
 
@@ -306,19 +309,19 @@ def _atoms(codes, folded, kinds):
     while i < codes.size:
         kind = kinds[codes[i]]
         ids[size], begins[size] = 0, i
-        if kind == 1 or kind == 2:
+        if kind in (_DIGIT, _LETTER):
             end = _end_of_run(codes, kinds, i, True)
             is_latin = False
             for k in range(i, end):
-                is_latin |= kinds[codes[k]] == 2
+                is_latin |= kinds[codes[k]] == _LETTER
             if not is_latin:
                 end, is_latin = _end_of_number(codes, folded, kinds, i)
-            ids[size] = 2 if is_latin else 1
+            ids[size] = LATIN if is_latin else NUMBER
         else:
             end = i + 1
-            if kind == 3:
+            if kind == _HAN:
                 ids[size] = codes[i]
-            elif kind >= 4:
+            elif kind >= _INSIDE:
                 while end < codes.size and codes[end] == codes[i]:
                     end += 1
         i = end

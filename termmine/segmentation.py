@@ -16,8 +16,8 @@ from termmine.errors import InputError
 from termmine.ngrams import as_codes, compiled
 
 DELIMITERS = "。，、！？\n "  # each is a token of its own; no word crosses one
-# With method em a mark that is repeated is one token, and a comma may stand in a number.
-_LAST_BORDER = re.compile(r".*(?:[\n ]|[。，、！？](?=[^。，、！？\d]))", re.DOTALL)
+# With method em a mark that is repeated is one token.
+_LAST_BORDER = re.compile(r".*(?:[\n ]|[。，、！？](?=[^。，、！？]))", re.DOTALL)
 UNKNOWN = -100.0  # nats; what a character costs where no word of the vocabulary ends
 BLOCK = 1 << 22  # characters that are cut at a time
 _LONGEST = 1 << 24  # characters; a longer stretch without any border is cut here, to keep memory bounded
