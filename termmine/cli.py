@@ -95,7 +95,7 @@ def _make_job(
     lists = {role: _existing(role, path) for role, path in given.items() if path is not None}
     here = corpus.find_files(domain) if domain else []
     there = corpus.find_files(background) if background else []
-    if both := sorted(set(here) & set(there)):
+    if both := [path for path in there if any(map(path.samefile, here))]:
         raise InputError(f"{both[0]} is given as --domain and as --background; contrast it with other text")
     corpus.check_chinese((*here, *there))
     name = "own" if domain else name or "law"
@@ -226,6 +226,9 @@ def discover_command(
 
     With --counts, words are those of all text that FOLDER has got so far, and PATHs may be left out.
 
+    Parameters: min_count, max_len, min_entropy; of pmi min_proba, min_pmi; of cohesion min_cohesion, min_gain,
+    back_check; of em penalty. Notebook 01 and data/presets/classic.json have their defaults.
+
     \b
     Examples:
       termmine discover my/*.txt -o words.csv
@@ -284,12 +287,12 @@ def _check_output(output: str, suffixes: Sequence[str], inputs: Iterable[Path]) 
     """Refuse, before anything is read, a file that cannot be written or would be lost."""
     if output == "-":
         return
-    path = Path(output)
-    folder = path.absolute().parent
-    if suffixes and path.suffix not in suffixes:
+    path = Path(os.path.realpath(output))  # of a link, the file behind it
+    folder = path.parent
+    if suffixes and Path(output).suffix not in suffixes:
         raise InputError(f"-o must end with {' or '.join(suffixes)}, or be -, got {output}")
     if not folder.is_dir():
-        raise InputError(f"-o {output}: there is no folder {path.parent}; make it first")
+        raise InputError(f"-o {output}: there is no folder {Path(output).parent}; make it first")
     if not os.access(folder, os.W_OK):
         raise InputError(f"-o {output} cannot be written: no permission in {folder}; name a file elsewhere")
     if path.exists() and not path.is_file():

@@ -220,9 +220,8 @@ def encode(
         parts: Iterable = _parts(lines.paths, part_size or BYTES)
     else:
         parts = _batches(lines, part_size or CHARACTERS)
-    is_classic = isinstance(config, discovery.CohesionConfig) and config.classic
     encoded = [_encoded_on(client, part, config) for part in parts]
-    return ClusterText(client, encoded, units="any" if is_classic else "word")
+    return ClusterText(client, encoded, units=discovery.units_of(config))
 
 
 def _encoded_on(client: "Client", part: Part | list[str], config: discovery.Config) -> "Delayed":

@@ -10,7 +10,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -190,17 +189,31 @@ def fitted(config: Config, text: ngrams.Text) -> Config:
 
 def encode(lines: Iterable[str], config: Config) -> ngrams.EncodedText:
     """The text as the config's method reads it; ``discover`` takes it in place of the lines."""
-    if not _reads_all(config):
-        return ngrams.encode(lines)
-    if isinstance(config, EmConfig):
-        return ngrams.encode(lines, units="any")
+    units = units_of(config)
+    if units != "classic":
+        return ngrams.encode(lines, units=units)
     first, second = (re.compile(pattern) for pattern in _DELETED)
-    return ngrams.encode((second.sub("", first.sub("", line.strip())) for line in lines), units="any")
+    text = ngrams.encode((second.sub("", first.sub("", line.strip())) for line in lines), units="any")
+    text.units = units
+    return text
 
 
-def _reads_all(config: Config) -> bool:
-    """Whether punctuation stands in the text that the method reads."""
-    return isinstance(config, EmConfig) or (isinstance(config, CohesionConfig) and config.classic)
+def units_of(config: Config) -> str:
+    """What the method takes for units: ``"word"`` or ``"any"``, as ``ngrams.encode``, or ``"classic"``."""
+    if isinstance(config, EmConfig):
+        return "any"
+    return "classic" if isinstance(config, CohesionConfig) and config.classic else "word"
+
+
+def _as_text(lines: Iterable[str] | ngrams.Text, config: Config) -> ngrams.Text:
+    """The lines encoded; of what is encoded, whether it was for such a method."""
+    if not isinstance(lines, ngrams.Text):
+        return encode(lines, config)
+    units = units_of(config)
+    if lines.units not in ({"word", "han"} if units == "word" else {units}):
+        reader = "classic" if units == "classic" else f"method {method_of(config)}"
+        raise InputError(f"{reader} reads text in its own way; give it the lines, or encode them with its config")
+    return lines
 
 
 def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -> pd.DataFrame:
@@ -222,10 +235,8 @@ def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -
     InputError : from the corpus; or EM is to read a text that lies on other machines
     """
     config = PmiConfig() if config is None else config
-    text = lines if isinstance(lines, ngrams.Text) else encode(lines, config)
+    text = _as_text(lines, config)
     config = fitted(config, text)
-    if text.units == "any" and not _reads_all(config):
-        raise InputError(f"method {method_of(config)} reads letters, digits and Han characters; encode the text for it")
     if isinstance(config, EmConfig):
         words = _em_frame(text, config)
     else:
@@ -308,7 +319,7 @@ def score_pairs(lines: Iterable[str] | ngrams.Text, config: PmiConfig | None = N
     frame : ``term, count, pmi`` (nats), ``is_strong``; by code points
     """
     config = config or PmiConfig()
-    text = lines if isinstance(lines, ngrams.Text) else encode(lines, config)
+    text = _as_text(lines, config)
     pairs, bond, strong = _score_pairs(text, fitted(config, text))
     return pd.DataFrame({"term": pairs.strings(), "count": pairs.counts, "pmi": bond, "is_strong": strong})
 
@@ -338,7 +349,7 @@ def _dissolve(words: dict[str, int], max_len: int | None) -> dict[str, int]:
     log_total = math.log(total) if total else 0.0
     longest = max(map(len, words), default=0)
     if max_len:
-        longest = min(longest, max(max_len, _LONGEST_PART))
+        longest = min(longest, _LONGEST_PART)
     for word in sorted(words, key=len, reverse=True):  # stable: ties stay in order of first occurrence
         if len(word) < 2:
             continue
@@ -432,7 +443,7 @@ def score_ngrams(lines: Iterable[str] | ngrams.Text, config: CohesionConfig | No
     frame : ``term, count, cohesion`` (ratio), ``is_strong``; short ones first, by code points
     """
     config = config or CohesionConfig()
-    text = lines if isinstance(lines, ngrams.Text) else encode(lines, config)
+    text = _as_text(lines, config)
     config = fitted(config, text)
     frames = []
     for n, (table, ratio) in _score_ngrams(_ngram_text(text, config), config).items():
@@ -442,11 +453,7 @@ def score_ngrams(lines: Iterable[str] | ngrams.Text, config: CohesionConfig | No
 
 
 def _ngram_text(text: ngrams.Text, config: CohesionConfig) -> ngrams.Text:
-    if not config.classic:
-        return text.only_han()
-    if text.units != "any":
-        raise InputError("classic reads text in its own way; give it the lines, not what was encoded or saved")
-    return text
+    return text if config.classic else text.only_han()
 
 
 def _cohesion_words(text: ngrams.Text, config: CohesionConfig) -> dict[str, int]:
@@ -581,8 +588,6 @@ def _sound_mixed(pairs: Mapping[str, int], strong: ngrams.Ngrams, config: Cohesi
 
 
 def _em_frame(text: ngrams.Text, config: EmConfig) -> pd.DataFrame:
-    if not (isinstance(text, ngrams.EncodedText) and text.units == "any"):
-        raise InputError("method em reads the text itself; give it the lines, not what was counted or encoded before")
     longest = min(config.max_len or unigram.LONGEST, unigram.LONGEST)
     words, log_p, penalty = unigram.learn(
         _spread(text, LEARNED), min_count=config.min_count, longest=longest, penalty=config.penalty
@@ -590,8 +595,11 @@ def _em_frame(text: ngrams.Text, config: EmConfig) -> pd.DataFrame:
     if not words:
         return _words_frame({}).assign(log_p=0.0, penalty=0.0)
     cutter = lattice.AtomCutter(words, log_p - penalty)
-    cut = partial(ngrams.in_parallel, cutter.cut)  # one thread counts, since each would cut the text anew
-    pieces = ngrams.count_cut(lambda: cut(_stretches(text, _AT_ONCE)), lambda _: 1, threads=1)
+
+    def blocks() -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        return ngrams.in_parallel(cutter.cut, _stretches(text, _AT_ONCE), text.threads)
+
+    pieces = ngrams.count_cut(blocks, lambda _: 1, threads=1)  # each thread would cut the text anew
     frame = _words_frame(pieces.in_order())
     scores = pd.DataFrame({"log_p": log_p, "penalty": penalty}, index=words)
     scores = scores.reindex(lattice.class_words_of(frame["term"].tolist()))

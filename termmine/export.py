@@ -20,8 +20,9 @@ from termmine.errors import InputError
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes otherwise."""
+    suffix = Path(path).suffix  # which says what is written
     path = Path(os.path.realpath(path))  # of a link, the file behind it
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=path.suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -84,6 +85,8 @@ def read_frame(path: str | os.PathLike) -> pd.DataFrame:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
         return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing, encoding="utf-8-sig")
+    except PermissionError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
     except (ValueError, OSError):  # among the former pandas' ParserError and Arrow's ArrowInvalid
         kind = "a Parquet file" if path.suffix == ".parquet" else "a CSV file in UTF-8 with a line of column names"
         raise InputError(f"{path} is not {kind}, or is damaged") from None

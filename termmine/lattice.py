@@ -244,7 +244,7 @@ _STOP, _COMMA = ord("."), ord(",")
 
 @cache
 def _kinds() -> tuple[np.ndarray, np.ndarray]:
-    """Code point → its half-width form, and the kind of that one."""
+    """Code point → its half-width form, and its kind."""
     folded = np.arange(0x110000, dtype=np.uint32)
     folded[0xFF01:0xFF5F] -= 0xFEE0
     folded[0x3000], folded[0x2236] = ord(" "), ord(":")

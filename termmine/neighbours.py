@@ -10,7 +10,8 @@ import pandas as pd
 
 from termmine import lattice, ngrams
 
-_UNIT = 1 << 28  # parts of a nat, in which c ln c is added up: sums of integers are the same in any order
+# Parts of a nat, in which c ln c is added up: sums of integers are the same in any order. 10¹¹ occurrences fit in.
+_UNIT = 1 << 20
 
 
 class _Finder:
@@ -40,8 +41,8 @@ def boundary_entropy(terms: Sequence[str], text: ngrams.Text) -> pd.DataFrame:
 
     Returns
     -------
-    frame : ``left_entropy, right_entropy`` (nats; NaN where the term does not occur), a row a term. Source: Jin &
-        Tanaka-Ishii (2006); as a measure of how freely a word is used, matrix67.com/blog/archives/5044
+    frame : ``left_entropy, right_entropy`` (nats, to 6 digits; NaN where the term does not occur), a row a term.
+        Source: Jin & Tanaka-Ishii (2006); as a measure of how freely a word is used, matrix67.com/blog/archives/5044
 
     >>> text = ngrams.encode(["电力", "电力网", "电力网"])               # behind 电力: a border, 网, 网
     >>> boundary_entropy(["电力"], text).round(3).values.tolist()       # ln 3; ln 3 - 2 ln 2 / 3
@@ -56,4 +57,4 @@ def boundary_entropy(terms: Sequence[str], text: ngrams.Text) -> pd.DataFrame:
         np.add.at(inside, row, weighed)
     with np.errstate(divide="ignore", invalid="ignore"):
         entropy = (np.log(total) - inside / (_UNIT * total)).reshape(-1, 2)
-    return pd.DataFrame(np.maximum(entropy.round(9), 0.0), columns=["left_entropy", "right_entropy"])
+    return pd.DataFrame(np.maximum(entropy.round(6), 0.0), columns=["left_entropy", "right_entropy"])

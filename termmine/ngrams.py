@@ -80,7 +80,7 @@ class Text(ABC):
 
     Attributes
     ----------
-    units : what its units are, as ``encode`` takes it
+    units : what its units are, as ``encode`` takes it, or ``"classic"`` (see ``discovery.units_of``)
     """
 
     units = "any"
@@ -699,6 +699,11 @@ def in_parallel(function: Callable, items: Iterable, threads: int | None = None)
         yield from (future.result() for future in waiting)
 
 
+def _width_each(rows: int, threads: int) -> int:
+    """The widest table of each thread: a power of 2, since tables grow by doubling."""
+    return 1 << ((rows // threads).bit_length() - 1)
+
+
 def _first_width(text: EncodedText) -> int:
     """Rows that each thread begins with, so that a large table need not grow often."""
     return 1 << min(max(text.size // (6 * text.threads), 1 << 12).bit_length(), 22)
@@ -708,11 +713,11 @@ def _ngrams_in(
     text: EncodedText, n: int, floor: int, is_unit: np.ndarray, allowed: np.ndarray, low: int, high: int
 ) -> Ngrams:
     """Counts of the buckets low..high, as many at a time as a table can hold."""
-    parts = []
+    parts, widest = [], _width_each(_WIDEST, text.threads)
     while low < high:
         table, size, end = np.zeros((_first_width(text), 2), np.uint64), 0, high
         for block in text.blocks():
-            table, size, end = _count_block(block, n, is_unit, allowed, low, end, table, size, _WIDEST // text.threads)
+            table, size, end = _count_block(block, n, is_unit, allowed, low, end, table, size, widest)
         parts.append(Ngrams(n, *_rows(table, floor)))
         low = end
     return merged(parts)
@@ -1199,7 +1204,7 @@ def count_cut(
     threads : that count side by side, each cutting all blocks for itself (default: ``default_threads``)
     """
     threads = threads or default_threads()
-    widest = _WIDEST // 2 // threads  # rows are twice as wide
+    widest = _width_each(_WIDEST // 2, threads)  # rows are twice as wide
     return joined_pieces(in_threads(lambda low, high: _pieces_in(blocks, floor, width, widest, low, high), threads))
 
 

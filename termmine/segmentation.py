@@ -16,8 +16,9 @@ from termmine.errors import InputError
 from termmine.ngrams import as_codes, compiled
 
 DELIMITERS = "。，、！？\n "  # each is a token of its own; no word crosses one
-# With method em a mark that is repeated is one token.
-_LAST_BORDER = re.compile(r".*(?:[\n ]|[。，、！？](?=[^。，、！？]))", re.DOTALL)
+_MARKS = DELIMITERS.strip()
+# With method em a mark that is repeated is one token: what follows has to be there, and to be something else.
+_LAST_BORDER = re.compile(f".*(?:[\n ]|[{_MARKS}](?=[^{_MARKS}]))", re.DOTALL)
 UNKNOWN = -100.0  # nats; what a character costs where no word of the vocabulary ends
 BLOCK = 1 << 22  # characters that are cut at a time
 _LONGEST = 1 << 24  # characters; a longer stretch without any border is cut here, to keep memory bounded
@@ -105,7 +106,7 @@ class Segmenter:
             yield self._spaced(rest, previous)
 
     def _last_border(self, text: str) -> int:
-        """A position that tokens and alphanumeric runs never cross: after the last delimiter, or 0."""
+        """A position that no token crosses: after the last delimiter that no other mark follows, or 0."""
         found = _LAST_BORDER.match(text)
         end = found.end() if found else 0
         return end if end or len(text) < _LONGEST else len(text)
@@ -123,7 +124,7 @@ def _check_vocabulary(words: pd.DataFrame) -> None:
         raise InputError("the vocabulary is empty; discover words first, or lower min_count")
     count = words["count"]
     if not (pd.api.types.is_numeric_dtype(count) and (count > 0).all() and (count < np.inf).all()):
-        raise InputError("every word of a vocabulary needs a count above 0")
+        raise InputError("every word of a vocabulary needs a count above 0, a finite one")
     if not words["term"].map(lambda term: isinstance(term, str) and term != "" and "\n" not in term).all():
         raise InputError("every word of a vocabulary needs a character, and no line break")
     if words["term"].duplicated().any():

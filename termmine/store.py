@@ -33,7 +33,8 @@ FORMAT = "termmine counts"
 VERSION = 2  # to be raised with any change of the files, of what a unit is, or of how keys are packed and spread
 _MANIFEST, _LOCK = "manifest.json", ".lock"
 _ADDED = re.compile(r"added-\d+")
-_TORN = re.compile(r"\.adding|\.manifest-.*\.json")  # and additions that the manifest does not list
+_TORN_MANIFEST = re.compile(r"\.manifest-.*\.json")
+_TORN = re.compile(rf"\.adding|{_TORN_MANIFEST.pattern}")  # and additions that the manifest does not list
 _LENGTHS = range(1, ngrams.LONGEST + 1)
 _TEXT = pa.schema([pa.field("unit", pa.uint16(), nullable=False)])
 _COUNTS = {  # the metadata tell one length's file from another's
@@ -146,8 +147,8 @@ def _read_additions(folder: Path) -> list[dict]:
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; counts are kept in a folder, name a new one")
     if not (folder / _MANIFEST).exists():
-        ours = re.compile(f"{re.escape(_LOCK)}|{_TORN.pattern}").fullmatch
-        if others := sorted(path.name for path in folder.iterdir() if not ours(path.name)):
+        names = (path.name for path in folder.iterdir())
+        if others := sorted(name for name in names if name != _LOCK and not _TORN_MANIFEST.fullmatch(name)):
             raise InputError(f"{folder} holds other files than counts, e.g. {others[0]}; name a new folder")
         return []
     try:

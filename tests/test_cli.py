@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from termmine import cli, runs
+from termmine import cli, discovery, runs
 
 
 @pytest.fixture
@@ -27,6 +27,7 @@ def texts(tmp_path, monkeypatch, sample):
     (tmp_path / "b.parquet").write_text("养蜂员\n", encoding="utf-8")
     (tmp_path / "link.txt").symlink_to("a.txt")
     (tmp_path / "folder.csv").mkdir()
+    (tmp_path / "lost.csv").symlink_to("nowhere/w.csv")
     (tmp_path / "other.txt").write_text("集成电路\n半导体\n", encoding="utf-8")
     (tmp_path / "rare.txt").write_text("养蜂员\n", encoding="utf-8")
     (tmp_path / "mine").mkdir()
@@ -84,6 +85,8 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         ((*OWN, "--reference", "folder"), "--reference: folder is a folder"),
         ((*OWN, "--rules", "gbk.txt"), "gbk.txt are not UTF-8 at byte 0"),
         (("run", "--domain", "a.txt", "--background", "a.txt"), "a.txt is given as --domain and as --background"),
+        (("run", "--domain", "a.txt", "--background", "link.txt"), "link.txt is given as --domain and as --background"),
+        (("discover", "b.txt", "-o", "lost.csv"), "-o lost.csv: there is no folder"),
         ((*OWN, "--out", "folder"), "holds other files than a run's, e.g. precious.doc"),
         (("run", "--nosuch"), "No such option"),
         (("discover", "none.txt", "-o", "w.csv"), "there is no file none.txt"),
@@ -228,6 +231,11 @@ def test_every_command_has_help_with_an_example(termmine, command):
     assert "Usage: termmine" in out
     if command and command != ("data",):
         assert "Example" in out
+
+
+def test_the_help_of_discover_names_all_parameters(termmine):
+    out = termmine("discover", "--help")[1]
+    assert all(name in out for names in discovery.PARAMETERS.values() for name in names)
 
 
 def test_an_output_that_is_a_link_keeps_it(termmine, texts):

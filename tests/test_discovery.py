@@ -4,6 +4,7 @@ import os
 import random
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -318,9 +319,23 @@ def test_a_mixed_word_that_is_too_long_leaves_its_parts_their_counts():
 
 
 @pytest.mark.parametrize("method", ["cohesion", "em", "pmi"])
-def test_a_long_line_of_repetitions_takes_no_time(method):
+def test_a_long_line_of_repetitions_takes_seconds(method):
+    begin = time.process_time()  # minutes, were parts of any length looked for
     words = discovery.discover(["甲乙丙丁戊己庚辛壬癸" * 2000, "电力，" * 50], discovery.make_config(method=method))
     assert as_dict(words)["电力"] == 50
+    assert time.process_time() - begin < 60
+
+
+@pytest.mark.parametrize("of", ["pmi", "em", "classic"])
+@pytest.mark.parametrize("by", ["pmi", "em", "classic"])
+def test_text_that_was_encoded_for_another_method_is_refused(of, by):
+    configs = {"pmi": discovery.PmiConfig(), "em": discovery.EmConfig(), "classic": cohesion_config(classic=True)}
+    text = discovery.encode(["电力，系统"] * 30, configs[of])
+    if of == by:
+        assert not discovery.discover(text, configs[by]).empty
+    else:
+        with pytest.raises(InputError, match="reads text in its own way"):
+            discovery.discover(text, configs[by])
 
 
 def test_a_word_is_more_than_its_parts_by_hand():

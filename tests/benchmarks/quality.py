@@ -63,6 +63,8 @@ def line_counts(cut: Sentences, gold: Sentences) -> np.ndarray:
     >>> line_counts([["电力", "系", "统"]], [["电力", "系统"]]).tolist()
     [[1, 3, 2]]
     """
+    if len(cut) != len(gold):
+        raise click.ClickException(f"GOLD has {len(gold):,} lines, the other text {len(cut):,}; give the same text")
     rows = []
     for number, (ours, theirs) in enumerate(zip(cut, gold, strict=True), start=1):
         if "".join(ours) != "".join(theirs):
