@@ -6,7 +6,6 @@ that any other worker can repeat, so that nothing is lost when a worker dies. Th
 """
 
 import logging
-import os
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -70,7 +69,7 @@ def connect(address: str) -> "Iterator[Client]":
     if kind == "local":
         with (
             dask.config.set({"distributed.scheduler.allowed-failures": _DEATHS}),
-            _local_client(number if colon else str(os.cpu_count() or 1)) as client,
+            _local_client(number if colon else None) as client,
         ):
             yield client
     else:
@@ -79,13 +78,14 @@ def connect(address: str) -> "Iterator[Client]":
 
 
 @contextmanager
-def _local_client(number: str) -> "Iterator[Client]":
+def _local_client(number: str | None) -> "Iterator[Client]":
     from distributed import Client, LocalCluster
 
-    if not (number.isdecimal() and int(number)):
+    if number is not None and not (number.isdecimal() and int(number)):
         raise InputError(f"local:N needs a number of processes, 1 or more, got local:{number}")
     options = {"threads_per_worker": 1, "dashboard_address": "127.0.0.1:0", "silence_logs": logging.CRITICAL}
-    with LocalCluster(n_workers=int(number), **options) as cluster, Client(cluster) as client:
+    workers = None if number is None else int(number)  # None: one a core
+    with LocalCluster(n_workers=workers, **options) as cluster, Client(cluster) as client:
         yield client
 
 

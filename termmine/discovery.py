@@ -18,8 +18,10 @@ import pandas as pd
 from termmine import lattice, neighbours, ngrams, unigram
 from termmine.errors import InputError
 
-_LONGEST_PART = 64  # characters of a part that is looked for in a piece; without a bound, long lines take forever
 LOG_ZERO = -100.0  # nats; what the original takes for log 0, and a character outside the vocabulary costs
+_LONGEST_PART = (
+    64  # characters of a part that is looked for, unless words may have any length; else long lines take forever
+)
 _ALNUM = re.compile(r"[0-9A-Za-z]+")
 _ALNUM_OR_DOT = re.compile(r"[0-9A-Za-z.]+")
 _MIXED = re.compile(r"([0-9A-Za-z]+|[^0-9A-Za-z]+)([0-9A-Za-z]+|[^0-9A-Za-z]+)")
@@ -232,7 +234,7 @@ def discover(lines: Iterable[str] | ngrams.Text, config: Config | None = None) -
 
     Raises
     ------
-    InputError : from the corpus; or EM is to read a text that lies on other machines
+    InputError : from the corpus; or the text was encoded for another method
     """
     config = PmiConfig() if config is None else config
     text = _as_text(lines, config)

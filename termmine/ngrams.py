@@ -8,7 +8,6 @@ too wide keeps the lower half of its range of keys, the rest being counted by a 
 again over encoded text (0.1 s for 100 MB) is cheaper than to write, sort and merge runs of counts.
 """
 
-import os
 import tempfile
 import threading
 from abc import ABC, abstractmethod
@@ -674,9 +673,11 @@ def merged(parts: Iterable[Ngrams], floor: int = 1) -> Ngrams:
 
 
 def default_threads() -> int:
-    """One for each core that this process may use, up to four: more would read the text more often than they help."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, _MOST_THREADS)
+    """One for each core that this process may use, up to four: more would read the text more often than they help.
+
+    numba knows the cores; the environment variable NUMBA_NUM_THREADS sets another number.
+    """
+    return min(numba.config.NUMBA_NUM_THREADS, _MOST_THREADS)
 
 
 def in_threads(function: Callable, threads: int | None = None) -> list:

@@ -326,7 +326,7 @@ def learn(
 
     Parameters
     ----------
-    blocks : code points, each block ending at a line end
+    blocks : code points; a border is taken to stand behind each block
     min_count : occurrences of an n-gram of two units or more, to be a candidate
     longest : units of a word
     penalty : β, nats; ``None`` chooses it by the branching entropies, on less than 50,000 characters 2.25
