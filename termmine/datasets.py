@@ -9,7 +9,6 @@ import glob
 import hashlib
 import json
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -23,7 +22,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from termmine import corpus
+from termmine import corpus, definitions
 from termmine.errors import FetchError, InputError
 
 _PACKAGE = Path(__file__).parent
@@ -128,22 +127,13 @@ def _one_line(text: str) -> str:
     return " ".join(corpus.fold(text).split())
 
 
-# A statute defines a term as 所称X，是指… in a sentence, or as X，是指… at the head of a paragraph or list item.
-_DEFINITION = re.compile(
-    "所称的?([\u4e00-\u9fa5]{2,15}?)，?是指"
-    "|(?:^|[ 。]|（[一二三四五六七八九十]+）)(?!.?[法条款]?所)([\u4e00-\u9fa5]{2,15})，是?指"
-)
-_NO_TERM = re.compile("的|所称|所指|本法|本条|前款|属于|^在|^有关|^其他|^各级")
-
-
 def defined_terms(articles: Iterable[str]) -> list[str]:
     """The terms that statutes define, sorted: 所称X，是指… and （一）X，是指….
 
     >>> defined_terms(["本法所称蜂场，是指…… （一）蜂具，是指养蜂器具", "前款所称的蜂农，是指……"])
     ['蜂具', '蜂农', '蜂场']
     """
-    found = {one or other for text in articles for one, other in _DEFINITION.findall(text)}
-    return sorted(term for term in found if not _NO_TERM.search(term))
+    return sorted(definitions.defined_terms(articles, "statutes")["term"])
 
 
 def _news(members: list[Path]) -> dict[str, list[str]]:

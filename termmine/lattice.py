@@ -6,12 +6,17 @@ may be taken as *atoms*, which are never split: Han characters, whole numbers, w
 
 from collections.abc import Iterable, Sequence
 from functools import cache
+from itertools import count
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from termmine.corpus import FOLD
 from termmine.ngrams import as_codes, compiled, joined
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 class Trie:
@@ -60,6 +65,25 @@ class Trie:
             counts += _occurrences(self.units(codes, borders="\n"), line_ends, *self.tables, len(self.terms))
         index = pd.Index(self.terms, dtype=object, name="term")
         return pd.DataFrame(counts, columns=["count", "doc_freq"], index=index)
+
+    def count_by_document(self, lines: Iterable[str]) -> "csr_array":
+        """Overlapping occurrences of every term in every document, sparse (documents, terms); ``lines`` are read once.
+
+        >>> Trie(["aa", "b"]).count_by_document(["aaab", "", "b"]).toarray().tolist()
+        [[2, 1], [0, 0], [0, 1]]
+        """
+        from scipy.sparse import csr_array
+
+        numbers, begin = count(), 0
+        found = [np.zeros((0, 3), np.int32)]
+        for text in joined(line for line, _ in zip(lines, numbers, strict=False)):
+            codes = as_codes(text)
+            line_ends = np.flatnonzero(codes == ord("\n"))
+            units = self.units(codes, borders="\n")
+            found.append(_count_by_document(units, begin, line_ends, *self.tables, len(self.terms)))
+            begin += line_ends.size
+        documents, words, counts = np.concatenate(found).T
+        return csr_array((counts, (documents, words)), shape=(next(numbers), len(self.terms)))
 
     def neighbours(self, ids: np.ndarray, is_unit: np.ndarray, begin: int, end: int) -> np.ndarray:
         """What stands beside each occurrence of each term, overlapping ones too, (2 · occurrences,) uint64.
@@ -177,6 +201,34 @@ def _occurrences(units, line_ends, n_units, keys, children, word_at, n_words):
                     last[word] = document
                     counts[word, 1] += 1
     return counts
+
+
+@compiled
+def _count_by_document(units, begin, line_ends, n_units, keys, children, word_at, n_words):
+    """(document, word, occurrences) wherever a word occurs, (pairs, 3); the first document has number ``begin``."""
+    pairs, size = np.empty((1024, 3), np.int32), 0
+    last = np.full(n_words, -1, np.int64)  # row of the word's last pair
+    document = 0
+    for i in range(units.size):
+        while document < line_ends.size and line_ends[document] < i:
+            document += 1
+        node, j = 0, i
+        while j < units.size and units[j] > 0:
+            node = _step(node, units[j], n_units, keys, children)
+            if node < 0:
+                break
+            j += 1
+            word = word_at[node]
+            if word < 0:
+                continue
+            if last[word] < 0 or pairs[last[word], 0] != begin + document:
+                if size == pairs.shape[0]:
+                    pairs = np.concatenate((pairs, np.empty_like(pairs)))
+                pairs[size, 0], pairs[size, 1], pairs[size, 2] = begin + document, word, 0
+                last[word] = size
+                size += 1
+            pairs[last[word], 2] += 1
+    return pairs[:size].copy()
 
 
 @compiled
