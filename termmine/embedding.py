@@ -1,45 +1,68 @@
 """Which words are near each other?
 
-Word2Vec (gensim) over the segmented domain corpus, in its four variants: CBOW or skip-gram, each with negative
-sampling or hierarchical softmax.
+Three methods over the segmented domain corpus: Word2Vec (gensim) in its four variants, CBOW or skip-gram, each with
+negative sampling or hierarchical softmax; fastText (gensim), the same with character n-grams; and PPMI-SVD, which
+counts the words that stand near each other and compresses the counts.
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import chain, pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from termmine.errors import InputError
 
+if TYPE_CHECKING:  # heavy: imported where they are used
+    from gensim.models import Word2Vec
+    from scipy.sparse import csr_array
+
+_BUCKETS = 1 << 17  # rows that share fastText's n-grams by hash: 52 MB at 100 dimensions
+_POWER_ITERATIONS = 3  # of the randomised SVD
+_BLOCK = 1 << 19  # tokens whose neighbours are counted at a time: about 200 MB at a window of 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbeddingConfig:
-    """Settings of Word2Vec; the source post uses ``size=100, min_count=2, sg=1, negative=10``."""
+    """Settings of ``train``; the source post uses Word2Vec with ``size=100, min_count=2, sg=1, negative=10``."""
 
-    architecture: str = "skip-gram"  # or "cbow"
-    objective: str = "negative-sampling"  # or "hierarchical-softmax"
+    method: str = "word2vec"  # or "fasttext", "ppmi-svd"
+    architecture: str = "skip-gram"  # or "cbow"; not for ppmi-svd
+    objective: str = "negative-sampling"  # or "hierarchical-softmax"; not for ppmi-svd
     size: int = 100  # dimensions
     min_count: int = 2  # occurrences of a token
     window: int = 5  # tokens to each side
-    negative: int = 10  # noise words a sample; unused by hierarchical softmax
-    epochs: int = 5  # passes over the corpus
+    negative: int = 10  # noise words a sample; unused by hierarchical softmax and ppmi-svd
+    epochs: int = 5  # passes over the corpus; ppmi-svd makes one
     seed: int = 1
+    min_n: int = 1  # characters, fastText's shortest n-grams
+    max_n: int = 3  # characters, its longest
+    smoothing: float = 0.5  # exponent of the context counts, ppmi-svd
+    weighting: float = 1.0  # exponent of the singular values, ppmi-svd
+    contexts: int = 2000  # the most frequent words, which serve as contexts, ppmi-svd
 
     def __post_init__(self) -> None:
         choices = {
+            "method": tuple(_METHODS),
             "architecture": ("skip-gram", "cbow"),
             "objective": ("negative-sampling", "hierarchical-softmax"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InputError(f"{name} must be {' or '.join(allowed)}, got {getattr(self, name)!r}")
-        for name in ("size", "min_count", "window", "negative", "epochs"):
+        for name in ("size", "min_count", "window", "negative", "epochs", "min_n", "contexts"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be 1 or more, got {getattr(self, name)!r}")
-        if self.seed < 0:
-            raise InputError(f"seed must be 0 or more, got {self.seed!r}")
+        if self.max_n < self.min_n:
+            raise InputError(f"max_n must be min_n or more, got {self.max_n!r} below {self.min_n!r}")
+        for name in ("smoothing", "weighting"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise InputError(f"{name} must be in 0..1, got {getattr(self, name)!r}")
+        if not 0 <= self.seed < 1 << 32:
+            raise InputError(f"seed must be 0 or more and below 2**32, got {self.seed!r}")
 
 
 @dataclass(frozen=True)
@@ -92,59 +115,237 @@ class Vectors:
             return cls(tuple(text[a:b] for a, b in pairwise(borders)), arrays["matrix"])
 
 
-def train_word2vec(
+def train(
     sentences: Sequence[Sequence[str]],
     config: EmbeddingConfig | None = None,
-    *,
     on_epoch: Callable[[], object] | None = None,
 ) -> Vectors:
-    """Train Word2Vec with one worker, so that the same input and seed give the same vectors bit for bit.
+    """Train the vectors of ``config.method``: the same input and settings give the same vectors bit for bit.
 
     Parameters
     ----------
-    sentences : tokens of each document, of any length; read ``epochs + 1`` times
+    sentences : tokens of each document, of any length; read several times
     config : settings
     on_epoch : called after each pass, e.g. a progress bar's ``update``
+
+    Returns
+    -------
+    vectors : one for each token that occurs ``min_count`` times, most frequent first
 
     Raises
     ------
     TypeError : ``sentences`` is an iterator, which would be empty on the second pass, or holds bare strings
     InputError : no token occurs ``min_count`` times
 
+    Notes
+    -----
+    Cosines of two methods may not be compared: in a corpus of a million tokens most random pairs reach .6 with
+    Word2Vec, hardly any with PPMI-SVD.
+    """
+    config = config or EmbeddingConfig()
+    return _METHODS[config.method](sentences, config, on_epoch=on_epoch)
+
+
+def train_word2vec(
+    sentences: Sequence[Sequence[str]],
+    config: EmbeddingConfig | None = None,
+    *,
+    on_epoch: Callable[[], object] | None = None,
+) -> Vectors:
+    """Word2Vec with one worker, whatever ``config.method`` says; otherwise as ``train``.
+
     Sources: Mikolov et al. (2013a, 2013b).
     """
     config = config or EmbeddingConfig()
+    _check_sentences(sentences)
+    from gensim.models import Word2Vec
+
+    return _train_gensim(Word2Vec(**_gensim_settings(config)), sentences, config, on_epoch)
+
+
+def train_fasttext(
+    sentences: Sequence[Sequence[str]],
+    config: EmbeddingConfig | None = None,
+    *,
+    on_epoch: Callable[[], object] | None = None,
+) -> Vectors:
+    """FastText with one worker, whatever ``config.method`` says; otherwise as ``train``.
+
+    A word's vector is the mean of its own and those of its character n-grams, ``min_n`` to ``max_n`` long, its ends
+    marked; so words that share characters are near each other. Source: Bojanowski et al. (2017).
+    """
+    config = config or EmbeddingConfig()
+    _check_sentences(sentences)
+    from gensim.models import FastText
+
+    model = FastText(**_gensim_settings(config), min_n=config.min_n, max_n=config.max_n, bucket=_BUCKETS)
+    return _train_gensim(model, sentences, config, on_epoch)
+
+
+def _check_sentences(sentences: Sequence[Sequence[str]]) -> None:
     if iter(sentences) is sentences:
         raise TypeError("sentences are read several times: give a list, not an iterator")
     if any(isinstance(tokens, str) for tokens in sentences):
         raise TypeError("each sentence must be a list of tokens, got a str")
-    from gensim.models import Word2Vec
+
+
+def _no_token(config: EmbeddingConfig) -> InputError:
+    return InputError(f"no token occurs {config.min_count} times; lower embedding.min_count or give more text")
+
+
+def _gensim_settings(config: EmbeddingConfig) -> dict[str, int]:
+    hierarchical = config.objective == "hierarchical-softmax"
+    return {
+        "vector_size": config.size,
+        "min_count": config.min_count,
+        "window": config.window,
+        "epochs": config.epochs,
+        "seed": config.seed,
+        "sg": int(config.architecture == "skip-gram"),
+        "hs": int(hierarchical),
+        "negative": 0 if hierarchical else config.negative,
+        "workers": 1,
+    }
+
+
+def _train_gensim(
+    model: "Word2Vec",
+    sentences: Sequence[Sequence[str]],
+    config: EmbeddingConfig,
+    on_epoch: Callable[[], object] | None,
+) -> Vectors:
     from gensim.models.callbacks import CallbackAny2Vec
     from gensim.models.word2vec import MAX_WORDS_IN_BATCH
 
     class _Report(CallbackAny2Vec):
-        def on_epoch_end(self, model: Word2Vec) -> None:
+        def on_epoch_end(self, model: "Word2Vec") -> None:
             if on_epoch is not None:
                 on_epoch()
 
-    hierarchical = config.objective == "hierarchical-softmax"
-    model = Word2Vec(
-        vector_size=config.size,
-        min_count=config.min_count,
-        window=config.window,
-        epochs=config.epochs,
-        seed=config.seed,
-        sg=int(config.architecture == "skip-gram"),
-        hs=int(hierarchical),
-        negative=0 if hierarchical else config.negative,
-        workers=1,
-    )
     # gensim leaves out what lies past this many tokens of a sentence
     sentences = [
         tokens[i : i + MAX_WORDS_IN_BATCH] for tokens in sentences for i in range(0, len(tokens), MAX_WORDS_IN_BATCH)
     ]
     model.build_vocab(sentences)
     if not len(model.wv):
-        raise InputError(f"no token occurs {config.min_count} times; lower embedding.min_count or give more text")
+        raise _no_token(config)
     model.train(sentences, total_examples=model.corpus_count, epochs=config.epochs, callbacks=[_Report()])
     return Vectors(tuple(model.wv.index_to_key), model.wv.vectors)
+
+
+# --- counts instead of a network --------------------------------------------------------------------------
+
+
+def train_ppmi_svd(
+    sentences: Sequence[Sequence[str]],
+    config: EmbeddingConfig | None = None,
+    *,
+    on_epoch: Callable[[], object] | None = None,
+) -> Vectors:
+    """Positive PMI and truncated SVD, whatever ``config.method`` says; otherwise as ``train``.
+
+    n(w,c) = Σ 1/d over the pairs of w and c that stand d <= ``window`` tokens apart in a document, rare tokens left
+    out; n(w) = Σ_c n(w,c). M(w,c) = max(0, ln( n(w,c) Σ_v n(v)^s / (n(w) n(c)^s) )), s = ``smoothing``, of which the
+    columns of the ``contexts`` most frequent words are kept. M ≈ U S Vᵀ with ``size`` singular values; the vector of w
+    is its row of U S^``weighting``. The largest entry of each column of U is positive. Where M has fewer singular
+    values than ``size``, zeros follow. Memory grows with the tokens and with the different pairs that hold a context.
+
+    Sources: Levy & Goldberg (2014); smoothing and weighting, Levy, Goldberg & Dagan (2015); few contexts, Bullinaria &
+    Levy (2007); 1/d, Pennington, Socher & Manning (2014); the SVD, Halko, Martinsson & Tropp (2011) by scikit-learn.
+
+    >>> two = EmbeddingConfig(size=4, smoothing=1)
+    >>> vectors = train_ppmi_svd([["蜂王", "产卵"], ["采集", "花粉"]] * 2, two)
+    >>> np.linalg.norm(vectors.matrix.astype(float), axis=1).round(3).tolist()   # n(w,c) 2, n(w) 2, Σ 8: ln 4
+    [1.386, 1.386, 1.386, 1.386]
+    """
+    config = config or EmbeddingConfig()
+    _check_sentences(sentences)
+    terms, codes, documents = _numbered(sentences, config.min_count)
+    if not terms:
+        raise _no_token(config)
+    counts, totals = _count_pairs(codes, documents, len(terms), config)
+    matrix = _embed(_positive_pmi(counts, totals, config.smoothing), config)
+    if on_epoch is not None:
+        on_epoch()
+    return Vectors(terms, matrix)
+
+
+def _numbered(sentences: Sequence[Sequence[str]], min_count: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
+    """The terms, most frequent first, ties by term; the term and the document of each of their occurrences, int32."""
+    ids: defaultdict[str, int] = defaultdict()
+    ids.default_factory = ids.__len__  # a token seen for the first time gets the next number
+    lengths = np.fromiter(map(len, sentences), dtype=np.int64)
+    first_ids = np.fromiter(map(ids.__getitem__, chain.from_iterable(sentences)), np.int32, count=int(lengths.sum()))
+    tokens, counts = np.array(list(ids), dtype=object), np.bincount(first_ids, minlength=len(ids))
+    frequent = np.flatnonzero(counts >= min_count)
+    order = frequent[np.lexsort((tokens[frequent], -counts[frequent]))]
+    row_of = np.full(len(ids), -1, dtype=np.int32)
+    row_of[order] = np.arange(order.size)
+    codes = row_of[first_ids]
+    documents = np.repeat(np.arange(lengths.size, dtype=np.int32), lengths)
+    return tuple(tokens[order].tolist()), codes[codes >= 0], documents[codes >= 0]
+
+
+def _count_pairs(
+    codes: np.ndarray, documents: np.ndarray, n_terms: int, config: EmbeddingConfig
+) -> tuple["csr_array", np.ndarray]:
+    """n(w,c) of the contexts c, and n(w)."""
+    from scipy.sparse import coo_array, csr_array
+
+    shape = n_terms, min(config.contexts, n_terms)
+    counts, totals = csr_array(shape, dtype=np.float64), np.zeros(n_terms)
+    for words, neighbours, weights in _pair_blocks(codes, documents, config.window):
+        totals += np.bincount(words, weights, n_terms)
+        kept = neighbours < shape[1]
+        counts += coo_array((weights[kept], (words[kept], neighbours[kept])), shape=shape).tocsr()
+    return counts, totals
+
+
+def _pair_blocks(
+    codes: np.ndarray, documents: np.ndarray, window: int
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Word, neighbour and weight 1/d of all pairs, in both directions, a block of tokens at a time."""
+    for begin in range(0, codes.size, _BLOCK):
+        words, neighbours, weights = [], [], []
+        for d in range(1, window + 1):
+            left = slice(begin, max(min(begin + _BLOCK, codes.size - d), begin))
+            right = slice(left.start + d, left.stop + d)
+            same = documents[left] == documents[right]
+            one, other = codes[left][same], codes[right][same]
+            words += [one, other]
+            neighbours += [other, one]
+            weights.append(np.full(2 * one.size, 1 / d))
+        yield np.concatenate(words), np.concatenate(neighbours), np.concatenate(weights)
+
+
+def _positive_pmi(counts: "csr_array", totals: np.ndarray, smoothing: float) -> "csr_array":
+    """max(0, PMI) of each counted pair; float32."""
+    from scipy.sparse import coo_array
+
+    pairs = counts.tocoo()
+    smoothed = np.where(totals > 0, totals, 1.0) ** smoothing * (totals > 0)
+    pmi = np.log(pairs.data * (smoothed.sum() / (totals[pairs.row] * smoothed[pairs.col])))
+    kept = pmi > 0
+    return coo_array((pmi[kept].astype(np.float32), (pairs.row[kept], pairs.col[kept])), shape=pairs.shape).tocsr()
+
+
+def _embed(pmi: "csr_array", config: EmbeddingConfig) -> np.ndarray:
+    """U S^weighting, padded with zeros to ``size`` columns."""
+    from sklearn.utils.extmath import randomized_svd
+    from threadpoolctl import threadpool_limits
+
+    matrix = np.zeros((pmi.shape[0], config.size), dtype=np.float32)
+    with threadpool_limits(limits=1):  # the sums of BLAS depend on the number of its threads
+        rows, values, _ = randomized_svd(
+            pmi,
+            min(config.size, *pmi.shape),
+            n_iter=_POWER_ITERATIONS,
+            power_iteration_normalizer="LU",
+            random_state=config.seed,
+        )
+    real = values > values[0] * max(pmi.shape) * np.finfo(np.float32).eps  # the rest is rounding
+    matrix[:, : values.size][:, real] = rows[:, real] * values[real] ** config.weighting
+    return matrix
+
+
+_METHODS = {"word2vec": train_word2vec, "fasttext": train_fasttext, "ppmi-svd": train_ppmi_svd}

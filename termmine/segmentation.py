@@ -6,6 +6,7 @@ Maximum-probability segmentation with a unigram vocabulary (Viterbi, as in kexue
 import math
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ import pandas as pd
 
 from termmine import lattice
 from termmine.errors import InputError
-from termmine.ngrams import as_codes, compiled
+from termmine.ngrams import as_codes, compiled, joined
 
 DELIMITERS = "。，、！？\n "  # each is a token of its own; no word crosses one
 _MARKS = DELIMITERS.strip()
@@ -61,9 +62,10 @@ class Segmenter:
 
     def starts(self, text: str) -> np.ndarray:
         """Where the tokens of ``text`` begin, ascending; ``text[starts[i]:starts[i + 1]]`` is token i."""
-        return np.flatnonzero(self._begins(as_codes(text)))
+        return np.flatnonzero(self.begins(as_codes(text)))
 
-    def _begins(self, codes: np.ndarray) -> np.ndarray:
+    def begins(self, codes: np.ndarray) -> np.ndarray:
+        """Where the tokens begin in a text given as code points, (len(codes),) bool."""
         if self._cutter is not None:
             return self._cutter.begins(codes)
         begins = self._trie.best_path(codes, self._weights, unknown=UNKNOWN, borders=DELIMITERS)
@@ -113,8 +115,81 @@ class Segmenter:
 
     def _spaced(self, text: str, previous: str) -> str:
         codes = as_codes(text)
-        spaced = _with_spaces(codes, self._begins(codes), np.uint32(ord(previous)))
+        spaced = _with_spaces(codes, self.begins(codes), np.uint32(ord(previous)))
         return spaced.tobytes().decode("utf-32-le", "surrogatepass")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Whole documents cut into words, a line break behind each document.
+
+    Attributes
+    ----------
+    codes : (characters,) code points
+    starts, ends : (tokens,) where each token begins and ends; marks, blanks and line breaks are no tokens
+    documents : (tokens,) number of each token's document, counted over all blocks
+    """
+
+    codes: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+    documents: np.ndarray
+
+    def text(self, starts: np.ndarray, ends: np.ndarray) -> list[str]:
+        """The strings of these stretches of characters."""
+        text = self.codes.tobytes().decode("utf-32-le", "surrogatepass")
+        return [text[a:b] for a, b in zip(starts.tolist(), ends.tolist(), strict=True)]
+
+
+class SegmentedText:
+    """A corpus cut into words, as arrays, a block at a time; cut anew at each pass.
+
+    A hyphen between letters and digits joins them into one token, if a letter stands beside it: ZPW-2000A.
+
+    Parameters
+    ----------
+    lines : documents, to be read several times
+    segmenter : how to cut them
+
+    >>> words = pd.DataFrame({"term": ["蜂王", "产卵"], "count": [3, 2]})
+    >>> (block,) = SegmentedText(["蜂王产卵。", "GPT-4"], Segmenter(words)).blocks()
+    >>> block.text(block.starts, block.ends), block.documents.tolist()
+    (['蜂王', '产卵', 'GPT-4'], [0, 0, 1])
+    """
+
+    def __init__(self, lines: Iterable[str], segmenter: Segmenter) -> None:
+        if isinstance(lines, str) or iter(lines) is lines:
+            raise TypeError("lines are read several times: give a corpus or a list, not an iterator or one str")
+        self.lines = lines
+        self.segmenter = segmenter
+
+    def blocks(self) -> Iterator[Block]:
+        """The text in blocks of some millions of characters."""
+        documents = 0
+        for text in joined(self.lines):
+            codes = as_codes(text)
+            begins = self.segmenter.begins(codes)
+            ids, places = lattice.atoms(codes)
+            is_border = np.repeat(ids == 0, np.diff(places))
+            _join_hyphens(codes, _ALNUM, begins, is_border)
+            begins |= is_border
+            begins[1:] |= is_border[:-1]
+            starts = np.flatnonzero(begins)
+            ends = np.append(starts[1:], codes.size)
+            inside = ~is_border[starts]
+            line_ends = codes == ord("\n")
+            yield Block(codes, starts[inside], ends[inside], (documents + np.cumsum(line_ends))[starts[inside]])
+            documents += int(line_ends.sum())
+
+
+@compiled
+def _join_hyphens(codes, alnum, begins, is_border):
+    """Make GPT-4 one token: no border at such a hyphen, and no token begins at it or behind it."""
+    for i in range(1, codes.size - 1):
+        before, behind = codes[i - 1], codes[i + 1]
+        joins = codes[i] == 45 and before < 128 and behind < 128 and alnum[before] and alnum[behind]
+        if joins and (before >= 65 or behind >= 65):  # one of them is a letter
+            begins[i] = begins[i + 1] = is_border[i] = False
 
 
 def _check_vocabulary(words: pd.DataFrame) -> None:

@@ -1,7 +1,13 @@
+import importlib
+import math
+import os
 import pickle
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+import threadpoolctl
 
 from termmine import corpus, embedding
 from termmine.errors import InputError
@@ -97,8 +103,238 @@ def test_pickled_vectors_are_refused(tmp_path):
         ({"objective": "softmax"}, "objective must be negative-sampling or hierarchical-softmax"),
         ({"size": 0}, "size must be 1 or more"),
         ({"seed": -1}, "seed must be 0 or more"),
+        ({"seed": 2**32}, r"seed must be 0 or more and below 2\*\*32, got 4294967296"),
+        ({"method": "glove"}, "method must be word2vec or fasttext or ppmi-svd, got 'glove'"),
+        ({"min_n": 0}, "min_n must be 1 or more"),
+        ({"min_n": 3, "max_n": 2}, "max_n must be min_n or more, got 2 below 3"),
+        ({"smoothing": 1.5}, "smoothing must be in 0..1, got 1.5"),
+        ({"weighting": -0.5}, "weighting must be in 0..1"),
+        ({"weighting": math.nan}, "weighting must be in 0..1, got nan"),
+        ({"contexts": 0}, "contexts must be 1 or more"),
     ],
 )
 def test_settings_out_of_range_are_named(settings, says):
     with pytest.raises(InputError, match=says):
         embedding.EmbeddingConfig(**settings)
+
+
+# --- every method -----------------------------------------------------------------------------------------
+
+METHODS = ("word2vec", "fasttext", "ppmi-svd")
+methods = pytest.mark.parametrize("method", METHODS)
+
+
+def train_any(method, sentences=SENTENCES, **settings):
+    return embedding.train(sentences, embedding.EmbeddingConfig(method=method, **{"size": 20} | settings))
+
+
+@methods
+def test_each_method_gives_a_finite_vector_of_the_size_for_each_frequent_token(method):
+    vectors = train_any(method, min_count=30)
+    assert sorted(vectors.terms) == sorted({token for tokens in SENTENCES for token in tokens})
+    assert vectors.terms[0] == "工蜂"
+    assert vectors.matrix.shape == (len(vectors.terms), 20)
+    assert vectors.matrix.dtype == np.float32
+    assert np.isfinite(vectors.matrix).all()
+    assert np.abs(vectors.units()).max() > 0
+
+
+def test_word2vec_is_the_default_method():
+    assert np.array_equal(embedding.train(SENTENCES).matrix, embedding.train_word2vec(SENTENCES).matrix)
+    named = train_any("ppmi-svd").matrix
+    assert np.array_equal(named, embedding.train_ppmi_svd(SENTENCES, embedding.EmbeddingConfig(size=20)).matrix)
+
+
+@methods
+def test_a_token_occurs_often_enough_or_is_named(method):
+    assert set(train_any(method, min_count=60).terms) == {"工蜂", "蜂王"}
+    for sentences in (SENTENCES, [["蜂王"], []], [[]], []):
+        with pytest.raises(InputError, match="no token occurs 1000 times; lower"):
+            train_any(method, sentences, min_count=1000)
+
+
+@methods
+def test_one_word_and_empty_documents_do_no_harm(method):
+    vectors = train_any(method, [[], ["蜂王"], [], ["蜂王", "蜂王"], []])
+    assert vectors.terms == ("蜂王",)
+    assert vectors.matrix.shape == (1, 20)
+    assert np.isfinite(vectors.matrix).all()
+
+
+@methods
+def test_iterators_and_bare_strings_are_refused_by_each_method(method):
+    with pytest.raises(TypeError, match="give a list"):
+        train_any(method, iter(SENTENCES))
+    with pytest.raises(TypeError, match="list of tokens"):
+        train_any(method, ["蜂王产卵"])
+
+
+@pytest.mark.parametrize(("method", "passes"), [("word2vec", 3), ("fasttext", 3), ("ppmi-svd", 1)])
+def test_each_pass_is_reported(method, passes):
+    calls = []
+    embedding.train(SENTENCES, embedding.EmbeddingConfig(method=method, epochs=3), lambda: calls.append(1))
+    assert len(calls) == passes
+
+
+_DIGEST = """
+import hashlib, pathlib, sys
+from termmine import corpus, embedding
+sentences = [list(line) for line in corpus.read_lines(pathlib.Path(sys.argv[2]))]
+vectors = embedding.train(sentences, embedding.EmbeddingConfig(method=sys.argv[1], epochs=1, size=30))
+print(hashlib.sha256(repr(vectors.terms).encode("utf-8") + vectors.matrix.tobytes()).hexdigest())
+"""
+
+
+@methods
+def test_vectors_depend_on_neither_the_hash_seed_nor_the_threads(method, sample):
+    digests = set()
+    for hash_seed, threads in (("0", "1"), ("12345", "2")):
+        environment = {
+            **os.environ,
+            "PYTHONHASHSEED": hash_seed,
+            **{f"{library}_NUM_THREADS": threads for library in ("OMP", "OPENBLAS", "MKL", "NUMBA")},
+        }
+        command = [sys.executable, "-c", _DIGEST, method, str(sample / "domain.txt")]
+        digests.add(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
+    assert len(digests) == 1
+
+
+def test_the_package_itself_imports_nothing_heavy():
+    code = "import sys, termmine.embedding; print(sorted({'gensim', 'scipy', 'sklearn'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "[]\n"
+
+
+# --- fastText ---------------------------------------------------------------------------------------------
+
+
+def test_fasttext_brings_words_of_the_same_characters_together():
+    # each word has neighbours of its own: only characters tell that 蜂王浆 is near 蜂王
+    sentences = [["蜂王", f"甲{i}"] for i in range(40)] + [["蜂王浆", f"乙{i}"] for i in range(40)]
+    sentences += [["天气", f"丙{i}"] for i in range(40)]
+    near = train_any("fasttext", sentences, epochs=10).nearest("蜂王", topn=2)
+    assert near[0][0] == "蜂王浆"
+    assert near[0][1] > 0.2 + near[1][1]
+
+
+def test_the_lengths_of_the_n_grams_matter():
+    one, three = (train_any("fasttext", max_n=n).matrix for n in (1, 3))
+    assert not np.array_equal(one, three)
+    assert np.array_equal(train_any("word2vec", max_n=1).matrix, train_any("word2vec", max_n=3).matrix)
+
+
+# --- PPMI-SVD ---------------------------------------------------------------------------------------------
+
+
+def cosines(vectors):
+    units = vectors.units()
+    return units @ units.T
+
+
+def dense_ppmi(sentences, terms, config):
+    """The definition, pair by pair."""
+    row_of = {term: row for row, term in enumerate(terms)}
+    counts = np.zeros((len(terms), len(terms)))
+    for tokens in sentences:
+        known = [row_of[token] for token in tokens if token in row_of]
+        for i, word in enumerate(known):
+            for j, other in enumerate(known):
+                if 0 < abs(i - j) <= config.window:
+                    counts[word, other] += 1 / abs(i - j)
+    totals = counts.sum(axis=1)
+    smoothed = np.where(totals > 0, totals, 1) ** config.smoothing * (totals > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pmi = np.log(counts * smoothed.sum() / np.outer(totals, smoothed))
+    return np.where(counts > 0, np.maximum(pmi, 0), 0)[:, : config.contexts]
+
+
+def test_ppmi_svd_by_hand():
+    # Two kinds of documents. 甲 乙 stand side by side twice: n(甲,乙) = n(乙,甲) = n(丙,丁) = n(丁,丙) = 2, all
+    # n(w) = 2, Σ n = 8: each PMI is ln(2·8 / (2·2)) = ln 4, whose matrix has the singular value ln 4 four times
+    config = embedding.EmbeddingConfig(method="ppmi-svd", size=6, smoothing=1, weighting=1)
+    vectors = embedding.train([["甲", "乙"], ["丙", "丁"]] * 2, config)
+    assert vectors.terms == tuple(sorted("甲乙丙丁"))
+    assert vectors.matrix @ vectors.matrix.T == pytest.approx(math.log(4) ** 2 * np.eye(4), abs=1e-5)
+    assert not vectors.matrix[:, 4:].any()
+
+
+def test_words_of_the_same_neighbours_have_the_same_vector():
+    sentences = [["工蜂", "采集"], ["雄蜂", "采集"], ["工蜂", "花粉"], ["雄蜂", "花粉"], ["天气", "晴朗"]] * 2
+    vectors = train_any("ppmi-svd", sentences)
+    assert dict(vectors.nearest("工蜂"))["雄蜂"] == pytest.approx(1, abs=1e-5)
+    assert dict(vectors.nearest("工蜂"))["晴朗"] == pytest.approx(0, abs=1e-5)
+
+
+def random_sentences(seed=0, n_words=40, n=300):
+    rng = np.random.default_rng(seed)
+    ranks = rng.zipf(1.3, size=(n, 12)) % n_words
+    return [[f"词{rank}" for rank in row[: rng.integers(0, 12)]] for row in ranks]
+
+
+@pytest.mark.parametrize("settings", [{}, {"smoothing": 0.5, "weighting": 0.5}, {"window": 2, "contexts": 15}])
+def test_ppmi_svd_is_the_definition(settings):
+    sentences = random_sentences()
+    config = embedding.EmbeddingConfig(method="ppmi-svd", size=40, **settings)
+    vectors = embedding.train(sentences, config)
+    u, s, _ = np.linalg.svd(dense_ppmi(sentences, vectors.terms, config), full_matrices=False)
+    whole = u * s**config.weighting
+    # bases may differ where singular values tie, products of rows may not
+    assert vectors.matrix @ vectors.matrix.T == pytest.approx(whole @ whole.T, abs=1e-3)
+
+
+def test_fewer_dimensions_are_the_largest_singular_values():
+    few, many = (train_any("ppmi-svd", random_sentences(), size=size).matrix for size in (3, 30))
+    lengths = np.linalg.norm(many, axis=0)
+    assert (np.diff(lengths) <= 1e-4).all()
+    assert np.linalg.norm(few, axis=0) == pytest.approx(lengths[:3], rel=1e-2)
+    assert (np.einsum("ij,ij->j", few, many[:, :3]) >= 0.99 * lengths[:3] ** 2).all()
+
+
+def test_the_threads_of_blas_do_not_matter():
+    importlib.import_module("scipy.linalg")  # only libraries that are loaded can be limited
+    sentences = random_sentences(n_words=4000, n=20_000)  # large enough that BLAS shares the work out
+    matrices = []
+    for threads in (1, 2):
+        with threadpoolctl.threadpool_limits(limits=threads):
+            matrices.append(train_any("ppmi-svd", sentences, size=100).matrix)
+    assert np.array_equal(*matrices)
+
+
+def test_the_largest_entry_of_each_dimension_is_positive():
+    matrix = train_any("ppmi-svd", random_sentences(), size=10).matrix
+    assert (matrix[np.abs(matrix).argmax(axis=0), range(10)] > 0).all()
+
+
+@pytest.mark.parametrize("block", [1, 7, 100])
+def test_counting_in_blocks_changes_nothing(monkeypatch, block):
+    sentences = random_sentences(n=60)
+    whole = train_any("ppmi-svd", sentences, window=3, size=50)
+    monkeypatch.setattr(embedding, "_BLOCK", block)
+    parts = train_any("ppmi-svd", sentences, window=3, size=50)
+    assert parts.terms == whole.terms
+    assert cosines(parts) == pytest.approx(cosines(whole), abs=1e-4)
+
+
+def test_terms_come_by_count_then_by_term_whatever_the_order_of_the_documents():
+    sentences = random_sentences()
+    one, other = (train_any("ppmi-svd", order, size=40) for order in (sentences, sentences[::-1]))
+    counts = {term: sum(tokens.count(term) for tokens in sentences) for term in one.terms}
+    assert list(one.terms) == sorted(one.terms, key=lambda term: (-counts[term], term))
+    assert other.terms == one.terms
+    assert cosines(other) == pytest.approx(cosines(one), abs=1e-4)
+
+
+def test_windows_end_with_the_document_and_skip_rare_tokens():
+    # 甲 and 乙 never share a document; 罕见 is dropped, so that 丙 and 丁 stand side by side
+    sentences = [["甲"], ["乙"], ["丙", "罕见", "丁"], ["丁", "丙"], ["甲"], ["乙"]]
+    vectors = train_any("ppmi-svd", sentences, window=1)
+    assert set(vectors.terms) == {"甲", "乙", "丙", "丁"}
+    without = [[token for token in tokens if token != "罕见"] for tokens in sentences]
+    assert np.array_equal(vectors.matrix, train_any("ppmi-svd", without, window=1).matrix)
+    lengths = dict(zip(vectors.terms, np.linalg.norm(vectors.matrix, axis=1), strict=True))
+    assert lengths["甲"] == lengths["乙"] == 0
+    assert lengths["丙"] > 0 < lengths["丁"]
+
+
+def test_odd_tokens_stay_apart():
+    sentences = [["a\0", "a", "\ud800", "NA"], ["NA", "nan", "a\0b", ""]] * 2
+    assert set(train_any("ppmi-svd", sentences).terms) == {"a\0", "a", "\ud800", "NA", "nan", "a\0b", ""}
