@@ -13,8 +13,11 @@ from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from termmine import candidates
 from termmine.errors import InputError
+from termmine.segmentation import Block, SegmentedText
 
 if TYPE_CHECKING:  # heavy: imported where they are used
     from gensim.models import Word2Vec
@@ -264,10 +267,84 @@ def train_ppmi_svd(
     if not terms:
         raise _no_token(config)
     counts, totals = _count_pairs(codes, documents, len(terms), config)
-    matrix = _embed(_positive_pmi(counts, totals, config.smoothing), config)
+    matrix = _embed(_positive_pmi(counts, totals, totals, config.smoothing), config)
     if on_epoch is not None:
         on_epoch()
     return Vectors(terms, matrix)
+
+
+def embed_phrases(text: SegmentedText, terms: Sequence[str], config: EmbeddingConfig | None = None) -> Vectors:
+    """PPMI-SVD of runs of words: a term's company are the words around its occurrences.
+
+    As ``train_ppmi_svd``, but the rows are ``terms``, each a run of at most four words, and the contexts the
+    ``contexts`` most frequent words before it and the same behind it, within ``window`` words in its document, all of
+    weight 1. So a term of several words has a vector of its own company, and what stands before it is told from what
+    stands behind: on electricity a window of 2 with sides ranked the terms near 50 seeds at an average precision of
+    .26, a window of 4 without sides at .15.
+
+    Parameters
+    ----------
+    text : the segmented corpus; read twice
+    terms : distinct; one that never is a run of words gets zeros
+    config : ``size, window, smoothing, weighting, contexts, seed`` are used
+
+    Returns
+    -------
+    vectors : in the order of ``terms``
+
+    Raises
+    ------
+    InputError : no terms
+
+    >>> from termmine.segmentation import Segmenter
+    >>> words = pd.DataFrame({"term": ["蜂王", "工蜂", "产卵", "采蜜"], "count": [2, 2, 2, 2]})
+    >>> text = SegmentedText(["蜂王产卵", "工蜂采蜜", "老蜂王产卵"], Segmenter(words))
+    >>> embed_phrases(text, ["蜂王", "老蜂王", "工蜂"]).nearest("蜂王", topn=1)[0][0]
+    '老蜂王'
+    """
+    config = config or EmbeddingConfig(method="ppmi-svd")
+    if not len(terms):
+        raise InputError("there are no terms to embed; give at least one")
+    contexts = _frequent_words(text, config.contexts)
+    rows = pd.Index(candidates.keys_of(terms))
+    counts = sum(_phrase_contexts(block, rows, contexts, config.window) for block in text.blocks())
+    totals = counts.sum(axis=1), counts.sum(axis=0)
+    return Vectors(tuple(terms), _embed(_positive_pmi(counts, *totals, config.smoothing), config))
+
+
+def _frequent_words(text: SegmentedText, n: int) -> pd.Index:
+    """Keys of the ``n`` most frequent words, ties by key."""
+    counts = pd.Series(dtype=np.int64, index=pd.Index([], dtype=np.uint64))
+    for block in text.blocks():
+        keys, number = np.unique(_word_keys(block), return_counts=True)
+        counts = counts.add(pd.Series(number, index=keys), fill_value=0)
+    order = np.lexsort((counts.index.to_numpy(), -counts.to_numpy()))
+    return counts.index[order[:n]]
+
+
+def _word_keys(block: Block) -> np.ndarray:
+    return candidates.keys_in(block, max_words=1, max_len=block.codes.size)[:, 0]
+
+
+def _phrase_contexts(block: Block, rows: pd.Index, contexts: pd.Index, window: int) -> "csr_array":
+    """How often each context stands within the window of each row's occurrences: columns for before, then for behind."""
+    from scipy.sparse import coo_array
+
+    keys = candidates.keys_in(block, max_words=4, max_len=block.codes.size)
+    row = rows.get_indexer(keys.ravel()).reshape(keys.shape)
+    token, longer = np.nonzero(row >= 0)
+    row, last = row[token, longer], token + longer
+    context = contexts.get_indexer(_word_keys(block))
+    found_rows, found = [], []
+    for side, edge, step in ((0, token, -1), (1, last, 1)):
+        for place in (edge + step * d for d in range(1, window + 1)):
+            inside = (place >= 0) & (place < context.size)
+            at = place[inside]
+            near = (context[at] >= 0) & (block.documents[at] == block.documents[token[inside]])
+            found_rows.append(row[inside][near])
+            found.append(context[at[near]] + side * contexts.size)
+    pairs = np.concatenate(found_rows), np.concatenate(found)
+    return coo_array((np.ones(pairs[0].size), pairs), shape=(rows.size, 2 * contexts.size)).tocsr()
 
 
 def _numbered(sentences: Sequence[Sequence[str]], min_count: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:
@@ -318,13 +395,15 @@ def _pair_blocks(
         yield np.concatenate(words), np.concatenate(neighbours), np.concatenate(weights)
 
 
-def _positive_pmi(counts: "csr_array", totals: np.ndarray, smoothing: float) -> "csr_array":
-    """max(0, PMI) of each counted pair; float32."""
+def _positive_pmi(
+    counts: "csr_array", row_totals: np.ndarray, column_totals: np.ndarray, smoothing: float
+) -> "csr_array":
+    """max(0, PMI) of each counted pair; float32. ``column_totals`` may speak of more columns than were counted."""
     from scipy.sparse import coo_array
 
     pairs = counts.tocoo()
-    smoothed = np.where(totals > 0, totals, 1.0) ** smoothing * (totals > 0)
-    pmi = np.log(pairs.data * (smoothed.sum() / (totals[pairs.row] * smoothed[pairs.col])))
+    smoothed = np.where(column_totals > 0, column_totals, 1.0) ** smoothing * (column_totals > 0)
+    pmi = np.log(pairs.data * (smoothed.sum() / (row_totals[pairs.row] * smoothed[pairs.col])))
     kept = pmi > 0
     return coo_array((pmi[kept].astype(np.float32), (pairs.row[kept], pairs.col[kept])), shape=pairs.shape).tocsr()
 

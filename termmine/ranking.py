@@ -1,14 +1,169 @@
 """In what order?
 
-The final list: every candidate stays in it, best first, the rejected ones behind the kept ones with the reason.
+``termhood`` makes one score of all that the text shows of a candidate. ``rank_classic`` and ``rank_fused`` make the
+final list: every candidate stays in it, best first, the rejected ones behind the kept ones with the reason.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from termmine import rules as filters
+from termmine.errors import InputError
+
+
+class Evidence(NamedTuple):
+    """One piece of evidence: its weight in ``termhood``, per standard deviation, and what a value is measured from."""
+
+    weight: float  # nats
+    mean: float
+    deviation: float
+
+
+# Fitted once by tests/benchmarks/termhood.py: a logistic regression that tells the terms of a dictionary from the other
+# candidates of electric-power texts (see README, Sources). The other fields had no part in it.
+EVIDENCE = {
+    "log_ratio": Evidence(0.344, 1.671, 1.117),
+    "log_frequency": Evidence(0.566, 0.598, 0.317),
+    "log_entropy": Evidence(0.969, -0.809, 1.420),
+    "min_entropy": Evidence(0.287, 0.846, 0.745),
+    "max_entropy": Evidence(0.203, 1.242, 0.787),
+    "cohesion": Evidence(-0.224, 3.310, 2.223),
+    "is_word": Evidence(-0.372, 0.108, 0.311),
+    "nominal": Evidence(0.594, -0.106, 1.538),
+    "left_border": Evidence(0.158, 0.191, 0.287),
+    "right_border": Evidence(0.458, 0.199, 0.307),
+    "first_alone": Evidence(-0.299, 0.248, 0.316),
+    "last_alone": Evidence(-0.309, 0.236, 0.310),
+    "domain_first_alone": Evidence(-0.225, 0.262, 0.328),
+    "domain_last_alone": Evidence(-0.162, 0.247, 0.321),
+    "first_log_ratio": Evidence(0.159, 1.496, 2.280),
+    "last_log_ratio": Evidence(0.300, 1.572, 2.276),
+    "first_log_count": Evidence(-0.814, 6.572, 2.446),
+    "last_log_count": Evidence(-0.287, 6.611, 2.451),
+    "log_documents": Evidence(-0.199, -0.103, 0.224),
+    "has_two_characters": Evidence(-0.106, 0.111, 0.314),
+}
+INTERCEPT = -7.223  # nats, at the means
+_WIDEST = 5.0  # standard deviations; what lies further out counts as this
+_LEAST_ENTROPY = 0.05  # nats; keeps the logarithm finite
+_WORD_COHESION = 5.0  # nats; a single word holds together about as firmly as the firmest runs
+
+
+def gather_evidence(candidates: pd.DataFrame, *, domain_size: int, background_size: int) -> pd.DataFrame:
+    """The evidence for each candidate, as ``EVIDENCE`` names it.
+
+    - ``log_ratio``: ln((count / N) / ((background_count + 1) / G)), N and G the corpora's characters;
+      ``first_log_ratio, last_log_ratio``: that of its first and last word
+    - ``log_frequency``: ln ln(1 + f), f its occurrences as a run of words; ``first_log_count, last_log_count``: ln f of
+      its first and last word
+    - ``log_entropy, min_entropy, max_entropy``: the smaller boundary entropy's logarithm, itself, and the larger one
+    - ``log_documents``: ln(doc_freq / count), below 0 where a document repeats it
+    - ``is_word, has_two_characters``: 1 or 0; ``cohesion`` is 5 nats for a word
+    - the others as ``candidates.from_phrases`` gives them
+
+    Parameters
+    ----------
+    candidates : as ``candidates.from_phrases`` leaves them
+    domain_size, background_size : characters
+
+    Returns
+    -------
+    frame : a column each, in its natural unit, the index of ``candidates``
+
+    Raises
+    ------
+    InputError : a column is missing, or a corpus is empty
+    """
+    if missing := {"first_word_count", "nominal", "cohesion"} - set(candidates.columns):
+        raise InputError(f"termhood needs candidates.from_phrases; the frame lacks {', '.join(sorted(missing))}")
+    for name, size in (("domain", domain_size), ("background", background_size)):
+        if size < 1:
+            raise InputError(f"the {name} is empty; termhood compares two corpora, give text")
+    c = candidates
+
+    def log_ratio(count: pd.Series, background_count: pd.Series) -> pd.Series:
+        return np.log((count / domain_size) / ((background_count + 1) / background_size))
+
+    entropy = c[["left_entropy", "right_entropy"]]
+    columns = {
+        "log_ratio": log_ratio(c["count"], c["background_count"]),
+        "log_frequency": np.log(np.log1p(c["word_count"])),
+        "log_entropy": np.log(np.maximum(entropy.min(axis=1), _LEAST_ENTROPY)),
+        "min_entropy": entropy.min(axis=1),
+        "max_entropy": entropy.max(axis=1),
+        "cohesion": c["cohesion"].fillna(_WORD_COHESION),
+        "is_word": c["cohesion"].isna(),
+        "nominal": c["nominal"],
+        "left_border": c["left_border"],
+        "right_border": c["right_border"],
+        "first_alone": c["first_alone"],
+        "last_alone": c["last_alone"],
+        "domain_first_alone": c["domain_first_alone"],
+        "domain_last_alone": c["domain_last_alone"],
+        "first_log_ratio": log_ratio(c["first_word_count"], c["first_word_background"]),
+        "last_log_ratio": log_ratio(c["last_word_count"], c["last_word_background"]),
+        "first_log_count": np.log(c["first_word_count"]),
+        "last_log_count": np.log(c["last_word_count"]),
+        "log_documents": np.log(c["doc_freq"] / c["count"]),
+        "has_two_characters": c["term"].str.len() == 2,
+    }
+    return pd.DataFrame(columns).astype(float)
+
+
+def standardise(evidence: pd.DataFrame) -> pd.DataFrame:
+    """Evidence in standard deviations from its mean in the field that the weights come from, within ±5."""
+    scaled = {name: (evidence[name] - e.mean) / e.deviation for name, e in EVIDENCE.items() if name in evidence}
+    return pd.DataFrame(scaled).clip(-_WIDEST, _WIDEST)
+
+
+def termhood(evidence: pd.DataFrame, weights: Mapping[str, Evidence] = EVIDENCE) -> pd.Series:
+    """One score: the log-odds, in nats, that a candidate stands in a glossary, by its evidence alone.
+
+    score = intercept + Σ weight · (x − mean) / deviation, the last factor within ±5. The odds are those of
+    the dictionary that the weights were fitted to, 1 candidate in 60; in another field read the order, not the odds.
+
+    Parameters
+    ----------
+    evidence : as ``gather_evidence`` leaves it
+    weights : leave some out to see what they add
+
+    >>> evidence = pd.DataFrame({name: [e.mean] for name, e in EVIDENCE.items()})
+    >>> float(termhood(evidence)[0]), float(termhood(evidence.assign(nominal=-0.106 + 1.538)).round(3)[0])
+    (-7.223, -6.629)
+    """
+    scaled = standardise(evidence)
+    return INTERCEPT + sum(scaled[name] * e.weight for name, e in weights.items())
+
+
+def rank_fused(
+    candidates: pd.DataFrame,
+    learned: pd.DataFrame,
+    *,
+    max_terms: int = 20_000,
+) -> pd.DataFrame:
+    """The list in the order of what was learned from all evidence.
+
+    Parameters
+    ----------
+    candidates : all of them: ``term, score, rejected_by`` and other features
+    learned : ``term, score`` and other columns for those that were judged; their score replaces the candidates'
+    max_terms : kept terms at most
+
+    Returns
+    -------
+    frame : ``rank, term, score, …, rejected_by``; candidates that no rule rejected and that were not learned are
+        rejected as ``ranked_low``, those past the limit as ``max_terms: n``
+    """
+    terms = candidates.drop(columns="rank", errors="ignore").merge(
+        learned, on="term", how="left", suffixes=("", "_learned")
+    )
+    is_learned = terms["score_learned"].notna()
+    terms["score"] = terms.pop("score_learned").fillna(terms["score"])
+    _reject(terms, ~is_learned, "ranked_low")
+    return _listed(terms, max_terms)
 
 
 def rank_classic(
@@ -42,6 +197,11 @@ def rank_classic(
     terms["parent"] = terms["parent"].fillna("")
     _reject(terms, terms["hop"] < 0, "not_reached")
     _reject(terms, terms["term"].str.len() < min_term_len, f"min_term_len: {min_term_len}")
+    return _listed(terms, max_terms)
+
+
+def _listed(terms: pd.DataFrame, max_terms: int) -> pd.DataFrame:
+    """Best first, the rejected ones behind; ranks in front, reasons at the end."""
     terms = terms.sort_values(["score", "term"], ascending=[False, True], ignore_index=True)
     kept = terms["rejected_by"] == ""
     _reject(terms, kept & (kept.cumsum() > max_terms), f"max_terms: {max_terms}")
