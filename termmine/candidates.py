@@ -5,8 +5,9 @@ than words, though: ``from_phrases`` takes every run of one to four words of a s
 shows of it: how free it stands, how firmly its words hold together, what it is part of, what it begins and ends with.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ _WORDS = 4  # words of a candidate at most; the kernels' tables are that wide
 _PARTS = [(first, size) for size in range(1, _WORDS) for first in range(_WORDS - size + 1)]  # proper parts of a run
 _MANY = 500_000  # characters; on less text a candidate may occur twice only
 _ROW_SHIFT = 21  # bits of a code point
+_HAN = "\u3007\u25cb\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # what ``lattice.atoms`` takes as Han characters
 _UNSEEN = 5.0  # occurrences with the average share, added to a character's before its share of lone ones is taken
 
 
@@ -79,6 +81,9 @@ class PhraseConfig:
     min_count: int | str = "auto"  # occurrences as a run of words; auto: 3, on less than 500,000 characters 2
 
     def __post_init__(self) -> None:
+        for name in ("max_words", "max_len", "min_len"):
+            if type(getattr(self, name)) is not int:
+                raise InputError(f"{name} must be a whole number, got {getattr(self, name)!r}")
         if not 1 <= self.max_words <= _WORDS:
             raise InputError(f"max_words must be in 1..{_WORDS}, got {self.max_words!r}")
         if not 1 <= self.min_len <= self.max_len:
@@ -100,10 +105,15 @@ def from_phrases(
 ) -> pd.DataFrame:
     """Candidates of one to four words, with what the text shows of them.
 
+    A candidate is a string of ``min_len..max_len`` characters, numbers excepted, that occurs ``min_count`` times as a
+    run of 1..``max_words`` whole words between two borders (marks, blanks, ends of documents). f is the number of these
+    occurrences (``word_count``). Where a string is cut in several ways, f sums over them, and its words, parts and
+    splits are those of its first occurrence. Parts are counted even where they are too short to be candidates.
+
     Parameters
     ----------
     text : the domain, cut into words
-    background : the background corpus, for occurrences
+    background : the background corpus, for occurrences; read once
     words, background_words : ``term, count``, for the characters that stand alone
 
     Returns
@@ -111,49 +121,70 @@ def from_phrases(
     frame : ``term``, by which it is sorted, and
 
         - ``count, doc_freq, background_count``: plain occurrences, overlapping ones too; documents
-        - ``word_count``: occurrences as a run of whole words; ``n_words``: words in it, on average
+        - ``word_count``: f; ``n_words``: words in it, the mean over its occurrences
         - ``left_entropy, right_entropy``: of the neighbouring characters, nats; a border is one kind of neighbour
-        - ``left_border, right_border``: share of occurrences beside a mark, a blank or a document's end
-        - ``cohesion``: min over its splits at word borders of ln(N f(ab) / (f(a) f(b))), nats; N tokens; 0 if a part
-          was not counted, NaN for one word
-        - ``c_value``: log2(characters) · (f − mean f of the candidates that contain it)
-        - ``free_share``: occurrences that no longer candidate covers
-        - ``extension_share``: occurrences of the candidates that are longer by one word behind, over its own
-        - ``nominal``: how much its neighbours are those of nouns (``nominal.weights``), log-odds
-        - ``first_alone, last_alone``: share of the occurrences of its first and last character as a word alone, in
-          the background; ``domain_first_alone, domain_last_alone`` in the domain
+        - ``left_border, right_border``: share of f beside a border
+        - ``cohesion``: min over its splits at word borders of ln(N f(ab) / (f(a) f(b))), nats; N tokens; 0 at a split
+          of which a part occurs less than ``min_count`` times; NaN for one word
+        - ``c_value``: log2(characters) · (f − mean f of the runs of whole words that contain it)
+        - ``free_share``: share of f that no run of one word more, frequent enough as well, covers
+        - ``extension_share``: Σ f of the runs that are it and one word behind it, over its own f
+        - ``nominal``: how much its neighbours are those of nouns: the mean over its occurrences of the weights
+          (``nominal.weights``) of the character before it and of that behind it, summed; log-odds
+        - ``first_alone, last_alone``: share of the occurrences of its first and last character that are a word alone,
+          in the background; ``domain_first_alone, domain_last_alone`` in the domain. Each character is given 5
+          occurrences with the average share beforehand, so that rare ones come near the average
         - ``first_word_count, last_word_count, first_word_background, last_word_background``: of its first and last
-          word, the counts as a word and as a string in the background
-        - ``spelling``: "han", "latin" (letters and digits alone), "mixed", "number" (a number and at most a unit)
+          word, f and the occurrences in the background; its own where that word occurs less than ``min_count`` times
+        - ``spelling``: "han", "latin" (no Han character) or "mixed"
 
     Raises
     ------
-    InputError : no run of words occurs often enough
+    InputError : no run of words occurs often enough or is long enough, or the background has no text or no words
+    TypeError : the background is one str
 
     Sources: C-value, Frantzi, Ananiadou & Mima (2000); the weakest split, kexue.fm/archives/4256; accessor variety and
     entropy, Huang & Powers (2003).
+
+    >>> from termmine.segmentation import Segmenter
+    >>> words = pd.DataFrame({"term": ["蜂王", "产卵"], "count": [3, 2]})
+    >>> text = SegmentedText(["蜂王产卵，蜂王产卵", "蜂王"], Segmenter(words))
+    >>> found = from_phrases(text, ["产卵"], words, words).set_index("term")
+    >>> found[["count", "word_count", "n_words", "free_share", "c_value"]].round(3).values.tolist()
+    [[2.0, 2.0, 1.0, 0.0, 0.0], [3.0, 3.0, 1.0, 0.333, 1.0], [2.0, 2.0, 2.0, 1.0, 4.0]]
+    >>> round(float(found.loc["蜂王产卵", "cohesion"]), 3)  # ln(5 · 2 / (3 · 2))
+    0.511
     """
     config = config or PhraseConfig()
+    background = _with_text(background, background_words)
     keys, n_tokens = _frequent(text, config)
     if not keys.size:
         raise InputError("no run of words occurs often enough; lower contrast.min_count or give more text")
     sums = _Sums(keys, n_tokens)
     for block in text.blocks():
         sums.add(block, config)
-    frame = sums.frame()
-    counted = _counted(frame["term"].tolist(), text.lines, background)
-    frame = pd.concat([counted, frame.drop(columns="term")], axis=1)
-    for side in ("first", "last"):  # the counts of parts are there only while single words are rows
-        part = frame.pop(f"{side}_word").to_numpy()
-        frame[f"{side}_word_count"] = frame["word_count"].to_numpy()[part]
-        frame[f"{side}_word_background"] = frame["background_count"].to_numpy()[part]
-        frame[f"{side}_alone"] = _alone(frame["term"], background_words, side)
-        frame[f"domain_{side}_alone"] = _alone(frame["term"], words, side)
-    frame["spelling"] = _spelling(frame["term"])
+    frame, (first, last) = sums.frame(), sums.edge_words()
+    counted = _counted(sums.terms.tolist(), text.lines, background)
+    frame = pd.concat([counted, frame], axis=1)
+    for side, word in (("first", first), ("last", last)):  # the counts of words are there only while all are rows
+        frame[f"{side}_word_count"] = frame["word_count"].to_numpy()[word]
+        frame[f"{side}_word_background"] = frame["background_count"].to_numpy()[word]
+    frame = frame.assign(**_alone(sums.terms, words, background_words), spelling=_spelling(frame["term"]))
     kept = (frame["term"].str.len() >= config.min_len) & (frame["spelling"] != "number")
     if not kept.any():
         raise InputError(f"no run of words has {config.min_len} characters; lower contrast.min_len or give more text")
     return frame[kept].sort_values("term", ignore_index=True)
+
+
+def _with_text(background: Iterable[str], words: pd.DataFrame) -> Iterator[str]:
+    """The background's lines from the first one on that is not blank."""
+    if isinstance(background, str):
+        raise TypeError("background must be an iterable of documents, got one str; give a list or a corpus")
+    lines = iter(background)
+    first = next((line for line in lines if line.strip()), None)
+    if first is None or words.empty:
+        raise InputError("the background has no words; give general text, and the words that are discovered in it")
+    return chain([first], lines)
 
 
 def _frequent(text: SegmentedText, config: PhraseConfig) -> tuple[np.ndarray, int]:
@@ -162,18 +193,34 @@ def _frequent(text: SegmentedText, config: PhraseConfig) -> tuple[np.ndarray, in
     n_tokens = n_characters = 0
     for block in text.blocks():
         n_tokens += block.starts.size
-        n_characters += block.codes.size
-        found = _keys(block.codes, block.starts, block.ends, config.max_words, config.max_len).ravel()
+        n_characters += np.count_nonzero(block.codes != ord("\n"))  # one ends every block but the last
+        found = keys_in(block, max_words=config.max_words, max_len=config.max_len).ravel()
         distinct, number = np.unique(found[found > 0], return_counts=True)
-        both = np.concatenate([keys, distinct])
-        keys, rows = np.unique(both, return_inverse=True)
-        counts = np.bincount(rows, np.concatenate([counts, number]), keys.size).astype(np.int64)
+        keys, counts = _merged(keys, counts, distinct, number)
     return keys[counts >= config.floor(n_characters)], n_tokens
+
+
+def keys_in(block: Block, *, max_words: int, max_len: int) -> np.ndarray:
+    """Keys of the runs of 1..``max_words`` words from each token on, (tokens, 4) uint64; 0 where there is none."""
+    return _keys(block.codes, block.starts, block.ends, max_words, max_len)
+
+
+def keys_of(terms: Sequence[str]) -> np.ndarray:
+    """The keys that ``keys_in`` gives to these strings, (terms,) uint64."""
+    lengths = np.array([len(term) for term in terms], np.int64)
+    ends = np.cumsum(lengths)
+    codes = as_codes("".join(terms))
+    return _keys(codes, ends - lengths, ends, 1, codes.size)[:, 0]
 
 
 @compiled
 def _keys(codes, starts, ends, max_words, max_len):
-    """Hash of the characters of each run of 1.. words from each token on, (tokens, 4); 0 where there is none."""
+    """Hash of the characters of each run of 1.. words from each token on, (tokens, 4); 0 where there is none.
+
+    A key stands for its string. Strings of one and two characters never share one (a test checks all characters);
+    that any two of n longer ones do has a chance of about n² / 2^65: 1e-5 for 20 million, those of 100 MB of text. The
+    two would be one candidate, with the sum of their counts.
+    """
     keys = np.zeros((starts.size, 4), np.uint64)
     for i in range(starts.size):
         key = np.uint64(0)
@@ -189,26 +236,24 @@ def _keys(codes, starts, ends, max_words, max_len):
 
 
 class _Sums:
-    """What is summed over the occurrences of each candidate.
+    """What is summed over the occurrences of each candidate, a row a key.
 
-    Columns of ``sums``: occurrences as words, documents, words, left and right borders, nominal weights, free ones.
+    Columns of ``sums``: occurrences as words, words, left and right borders, nominal weights, free occurrences.
     """
 
     def __init__(self, keys: np.ndarray, n_tokens: int) -> None:
         self.index = pd.Index(keys)
         self.n_tokens = n_tokens
-        self.sums = np.zeros((keys.size, 7))
-        self.last = np.full(keys.size, -1, np.int64)  # the document each was last seen in
+        self.sums = np.zeros((keys.size, 6))
         self.terms = np.full(keys.size, "", dtype=object)
         self.parts = np.zeros((keys.size, len(_PARTS)), np.uint64)  # keys of what each is made of
-        self.first_words = np.zeros((keys.size, 2), np.uint64)  # keys of its first and last word
+        self.edges = np.zeros((keys.size, 2), np.uint64)  # keys of its first and last word
         self.neighbours = [(np.zeros(0, np.uint64), np.zeros(0, np.int64)) for _ in range(2)]
 
     def add(self, block: Block, config: PhraseConfig) -> None:
-        keys = _keys(block.codes, block.starts, block.ends, config.max_words, config.max_len)
+        keys = keys_in(block, max_words=config.max_words, max_len=config.max_len)
         rows = self.index.get_indexer(keys.ravel()).astype(np.int32).reshape(keys.shape)
-        left, right = nominal.weights()
-        _add_sums(rows, block.codes, block.starts, block.ends, block.documents, left, right, self.sums, self.last)
+        _add_sums(rows, block.codes, block.starts, block.ends, *nominal.weights(), self.sums)
         token, n = np.nonzero(rows >= 0)
         row = rows[token, n]
         self._add_neighbours(block, row, block.starts[token], block.ends[token + n])
@@ -217,34 +262,27 @@ class _Sums:
         self._describe(block, keys, distinct[new], token[at[new]], n[at[new]])
 
     def _add_neighbours(self, block: Block, row: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> None:
-        is_token = np.zeros(block.codes.size + 2, bool)  # whether a character belongs to a word; beyond the text none
-        is_token[1:-1] = _covered(block.codes.size, block.starts, block.ends)
-        codes = np.where(is_token, np.pad(block.codes, 1), 0)
+        is_token = _covered(block.codes.size, block.starts, block.ends)
+        codes = np.pad(np.where(is_token, block.codes, 0), 1)  # one kind of neighbour where no word is
         for side, units in enumerate((codes[starts], codes[ends + 1])):
             key = row.astype(np.uint64) << np.uint64(_ROW_SHIFT) | units.astype(np.uint64)
             distinct, number = np.unique(key, return_counts=True)
-            known, counts = self.neighbours[side]
-            keys, at = np.unique(np.concatenate([known, distinct]), return_inverse=True)
-            self.neighbours[side] = keys, np.bincount(at, np.concatenate([counts, number]), keys.size).astype(np.int64)
+            self.neighbours[side] = _merged(*self.neighbours[side], distinct, number)
 
     def _describe(self, block: Block, keys: np.ndarray, row: np.ndarray, token: np.ndarray, n: np.ndarray) -> None:
         """The strings and parts of candidates seen for the first time: ``n`` + 1 words from ``token`` on."""
         self.terms[row] = block.text(block.starts[token], block.ends[token + n])
         for column, (first, size) in enumerate(_PARTS):
-            fits = first + size <= n + 1
-            proper = fits & (size < n + 1)
+            proper = (first + size <= n + 1) & (size < n + 1)
             self.parts[row[proper], column] = keys[token[proper] + first, size - 1]
-        self.first_words[row] = np.column_stack([keys[token, 0], keys[token + n, 0]])
+        self.edges[row] = np.column_stack([keys[token, 0], keys[token + n, 0]])
 
     def frame(self) -> pd.DataFrame:
-        """A row a key."""
-        count, _, words, left, right, nouns, free = self.sums.T
+        count, words, left, right, nouns, free = self.sums.T
         parts = self.index.get_indexer(self.parts.ravel()).reshape(self.parts.shape)
         parts[self.parts == 0] = -2  # no such part; -1: a part that is too rare
-        first = self.index.get_indexer(self.first_words[:, 0]), self.index.get_indexer(self.first_words[:, 1])
         return pd.DataFrame(
             {
-                "term": self.terms,
                 "word_count": count.astype(np.int64),
                 "n_words": words / count,
                 "left_entropy": self._entropy(0),
@@ -256,11 +294,13 @@ class _Sums:
                 "free_share": free / count,
                 "extension_share": _extended(count, parts) / count,
                 "nominal": nouns / count,
-                # a run's first word may be too rare where other cuts of the same string make up its count
-                "first_word": np.where(first[0] < 0, np.arange(count.size), first[0]),
-                "last_word": np.where(first[1] < 0, np.arange(count.size), first[1]),
             }
         )
+
+    def edge_words(self) -> np.ndarray:
+        """Row of the first word of each run, and of the last, (2, rows); its own where that word is too rare."""
+        rows = self.index.get_indexer(self.edges.T.ravel()).reshape(2, -1)
+        return np.where(rows < 0, np.arange(rows.shape[1]), rows)
 
     def _entropy(self, side: int) -> np.ndarray:
         keys, counts = self.neighbours[side]
@@ -270,15 +310,24 @@ class _Sums:
         return np.maximum(np.log(total) - logs / total, 0.0)
 
 
+def _merged(keys: np.ndarray, counts: np.ndarray, others: np.ndarray, number: np.ndarray) -> tuple:
+    """Distinct keys, ascending, with the sums of their counts."""
+    if not keys.size:
+        return others, number
+    distinct, rows = np.unique(np.concatenate([keys, others]), return_inverse=True)
+    return distinct, np.bincount(rows, np.concatenate([counts, number]), distinct.size).astype(np.int64)
+
+
 def _covered(size: int, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Whether each character belongs to a word, (size,) bool."""
     steps = np.zeros(size + 1, np.int8)
-    np.add.at(steps, starts, 1)
-    np.add.at(steps, ends, -1)
-    return np.cumsum(steps[:-1]) > 0
+    steps[starts] += 1
+    steps[ends] -= 1
+    return np.cumsum(steps[:-1], dtype=np.int8) > 0
 
 
 @compiled
-def _add_sums(rows, codes, starts, ends, documents, left, right, sums, last):
+def _add_sums(rows, codes, starts, ends, left, right, sums):
     for i in range(starts.size):
         follows = i > 0 and ends[i - 1] == starts[i]
         for n in range(rows.shape[1]):
@@ -288,18 +337,15 @@ def _add_sums(rows, codes, starts, ends, documents, left, right, sums, last):
             j = i + n
             continues = j + 1 < starts.size and starts[j + 1] == ends[j]
             sums[row, 0] += 1
-            if last[row] != documents[i]:
-                last[row] = documents[i]
-                sums[row, 1] += 1
-            sums[row, 2] += n + 1
-            sums[row, 3] += not follows
-            sums[row, 4] += not continues
-            sums[row, 5] += left[codes[starts[i] - 1] if starts[i] > 0 else 10]
-            sums[row, 5] += right[codes[ends[j]] if ends[j] < codes.size else 10]
-            longer = n + 1 < rows.shape[1]
-            covered = longer and continues and rows[i, n + 1] >= 0
-            covered |= longer and follows and rows[i - 1, n + 1] >= 0
-            sums[row, 6] += not covered
+            sums[row, 1] += n + 1
+            sums[row, 2] += not follows
+            sums[row, 3] += not continues
+            sums[row, 4] += left[codes[starts[i] - 1] if starts[i] > 0 else 10]
+            sums[row, 4] += right[codes[ends[j]] if ends[j] < codes.size else 10]
+            covered = False
+            if n + 1 < rows.shape[1]:
+                covered = rows[i, n + 1] >= 0 or (follows and rows[i - 1, n + 1] >= 0)
+            sums[row, 5] += not covered
 
 
 def _cohesion(count: np.ndarray, parts: np.ndarray, n_tokens: int) -> np.ndarray:
@@ -324,8 +370,10 @@ def _sizes(parts: np.ndarray) -> np.ndarray:
 
 
 def _c_value(count: np.ndarray, parts: np.ndarray, terms: np.ndarray) -> np.ndarray:
-    """Each candidate is nested in those that hold it as a part."""
+    """Each run is nested in those that hold it as a part."""
     total, number = np.zeros(count.size), np.zeros(count.size)
+    parts = np.sort(parts, axis=1)
+    parts[:, 1:][parts[:, 1:] == parts[:, :-1]] = -2  # a word that stands twice in a run is in one run only
     for column in parts.T:
         known = column >= 0
         total += np.bincount(column[known], count[known], count.size)
@@ -346,22 +394,35 @@ def _extended(count: np.ndarray, parts: np.ndarray) -> np.ndarray:
     return total
 
 
-def _alone(terms: pd.Series, words: pd.DataFrame, side: str) -> np.ndarray:
-    """How often the first or last character of each term is a word alone, of its occurrences in words."""
-    lengths = words["term"].str.len().to_numpy()
+def _alone(terms: np.ndarray, words: pd.DataFrame, background_words: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The four columns of ``from_phrases`` that tell whether a term's first and last character are words alone."""
+    codes = as_codes("".join(terms))
+    ends = np.cumsum(np.fromiter(map(len, terms), np.int64, terms.size))
+    first, last = codes[np.append(0, ends[:-1])], codes[ends - 1]
+    here, there = _lone_shares(words), _lone_shares(background_words)
+    return {
+        "first_alone": there[first],
+        "last_alone": there[last],
+        "domain_first_alone": here[first],
+        "domain_last_alone": here[last],
+    }
+
+
+def _lone_shares(words: pd.DataFrame) -> np.ndarray:
+    """Code point → how often it is a word alone, of its occurrences in words."""
+    lengths = np.fromiter(map(len, words["term"]), np.int64, len(words))
     codes = as_codes("".join(words["term"]))
     times = np.repeat(words["count"].to_numpy(dtype=float), lengths)
     alone = np.repeat(lengths == 1, lengths)
     total = np.bincount(codes, times, 0x110000)
     single = np.bincount(codes[alone], times[alone], 0x110000)
     average = single.sum() / max(total.sum(), 1.0)
-    share = (single + _UNSEEN * average) / (total + _UNSEEN)
-    return share[as_codes("".join(terms.str[0] if side == "first" else terms.str[-1]))]
+    return (single + _UNSEEN * average) / (total + _UNSEEN)
 
 
 def _spelling(terms: pd.Series) -> np.ndarray:
-    """han, latin, mixed or number."""
-    has_han = terms.str.contains("[\u3400-\u9fff]")
-    has_other = terms.str.contains("[^\u3400-\u9fff]")
-    is_number = terms.str.fullmatch("[0-9.,:/%‰-]+[A-Za-z°℃Ω]{0,4}")
+    """han, latin, mixed or number (a number and a unit of four letters at most, or none)."""
+    has_han = terms.str.contains(f"[{_HAN}]")
+    has_other = terms.str.contains(f"[^{_HAN}]")
+    is_number = terms.str.fullmatch("[0-9.,·:：∶/／%％‰-]+[A-Za-z]{0,4}")
     return np.select([is_number, has_han & has_other, has_han], ["number", "mixed", "han"], "latin").astype(object)

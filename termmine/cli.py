@@ -58,7 +58,9 @@ _parameter = click.option(
 @click.option("--seeds", metavar="PATH", help="Words to expand from, one a line [default: the best contrast words].")
 @click.option("--rules", metavar="PATH", help="Filter rules: a JSON file, general or electricity [default: general].")
 @click.option("--out", metavar="DIR", help="The run's folder [default: reports/NAME].")
-@click.option("--preset", default="classic", show_default=True, metavar="PRESET", help="A set of parameters: classic.")
+@click.option(
+    "--preset", default="best", show_default=True, metavar="PRESET", help="A set of parameters: best, or classic."
+)
 @_parameter
 def run_command(parameters: Sequence[str], **options: Any) -> None:
     """Run the five notebooks on data set NAME (default: law) or on one's own text.
@@ -70,8 +72,7 @@ def run_command(parameters: Sequence[str], **options: Any) -> None:
       termmine run --domain my/*.txt --background news/*.txt --reference terms.txt --seeds seeds.txt
     """
     overrides = _stage_parameters(parameters)
-    runs.read_preset(options["preset"])
-    runs.check_parameters(overrides)
+    runs.check_parameters(overrides, options["preset"])
     job = _make_job(parameters=overrides, **options)
     index = runs.run(job, on_stage=_report_stage, progress=sys.stderr.isatty())
     _say_result(index.parent)
@@ -227,7 +228,7 @@ def discover_command(
     With --counts, words are those of all text that FOLDER has got so far, and PATHs may be left out.
 
     Parameters: min_count, max_len, min_entropy; of pmi min_proba, min_pmi; of cohesion min_cohesion, min_gain,
-    back_check; of em penalty. Notebook 01 and data/presets/classic.json have their defaults.
+    back_check; of em penalty. Notebook 01 and data/presets/best.json have their defaults.
 
     \b
     Examples:

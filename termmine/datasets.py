@@ -206,15 +206,17 @@ SETS = {
         ),
     )
 }
-RULE_SETS = ("general", "electricity")  # what --rules and the notebooks' rules parameter take besides a path
+RULE_SETS = {  # what --rules and the notebooks' rules parameter take besides a path
+    "general": "data/rules/general.json",
+    "classic": "data/rules/classic.json",
+    "electricity": "data/electricity/rules.json",
+}
 
 
 def rules_path(name_or_path: str) -> Path:
-    """The rules behind ``general``, ``electricity`` or a path."""
-    if name_or_path == "general":
-        return shipped("data/rules/general.json")
-    if name_or_path == "electricity":
-        return shipped("data/electricity/rules.json")
+    """The rules behind ``general``, ``classic``, ``electricity`` or a path."""
+    if name_or_path in RULE_SETS:
+        return shipped(RULE_SETS[name_or_path])
     return resolve(name_or_path)
 
 

@@ -294,7 +294,7 @@ def embed_phrases(text: SegmentedText, terms: Sequence[str], config: EmbeddingCo
 
     Raises
     ------
-    InputError : no terms
+    InputError : no terms, or another method
 
     >>> from termmine.segmentation import Segmenter
     >>> words = pd.DataFrame({"term": ["蜂王", "工蜂", "产卵", "采蜜"], "count": [2, 2, 2, 2]})
@@ -303,6 +303,8 @@ def embed_phrases(text: SegmentedText, terms: Sequence[str], config: EmbeddingCo
     '老蜂王'
     """
     config = config or EmbeddingConfig(method="ppmi-svd")
+    if config.method != "ppmi-svd":
+        raise InputError(f"phrases are embedded by method ppmi-svd, got {config.method!r}; set embedding.units=words")
     if not len(terms):
         raise InputError("there are no terms to embed; give at least one")
     contexts = _frequent_words(text, config.contexts)
@@ -327,7 +329,7 @@ def _word_keys(block: Block) -> np.ndarray:
 
 
 def _phrase_contexts(block: Block, rows: pd.Index, contexts: pd.Index, window: int) -> "csr_array":
-    """How often each context stands within the window of each row's occurrences: columns for before, then for behind."""
+    """How often each context stands in the window before each row's occurrences and, further right, behind them."""
     from scipy.sparse import coo_array
 
     keys = candidates.keys_in(block, max_words=4, max_len=block.codes.size)

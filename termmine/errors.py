@@ -44,3 +44,7 @@ class MissingSeedError(InputError, KeyError):
 
 class NotebookError(TermmineError):
     """A notebook stopped at one of its cells; its half-executed copy is kept."""
+
+
+class NotebookInputError(NotebookError, InputError):
+    """The same, because its files or parameters cannot be used as they are."""

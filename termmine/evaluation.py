@@ -5,7 +5,7 @@ is counted. An empty reference has no average precision; it raises, it does not 
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from numbers import Integral
 from typing import TYPE_CHECKING
@@ -524,8 +524,8 @@ def trace_reference(reference: pd.DataFrame, terms: pd.DataFrame, *, topn: int) 
     Returns
     -------
     frame : ``term, count, stage, rank, rejected_by``; stage, one of ``STAGES``, is *not in the corpus*, *not a
-        candidate*, *rejected*, *ranked low* (past ``topn``, or cut off by ``max_terms``) or *found*; rank is 0 for what
-        is no candidate
+        candidate*, *rejected*, *ranked low* (past ``topn``, or cut off by ``max_terms`` or the pool) or *found*; rank
+        is 0 for what is no candidate
 
     Raises
     ------
@@ -539,7 +539,7 @@ def trace_reference(reference: pd.DataFrame, terms: pd.DataFrame, *, topn: int) 
     known = terms.set_index("term")[["rank", "rejected_by"]].reindex(reference.index)
     rank = known["rank"].fillna(0).astype("int64").to_numpy()
     rejected_by = known["rejected_by"].fillna("").to_numpy()
-    cut_off = known["rejected_by"].fillna("").str.startswith("max_terms").to_numpy()
+    cut_off = known["rejected_by"].fillna("").str.match("max_terms|ranked_low").to_numpy()
     cases = [reference["count"].to_numpy() == 0, rank == 0, cut_off, rejected_by != "", rank > topn]
     names = ["not in the corpus", "not a candidate", "ranked low", "rejected", "ranked low"]
     return pd.DataFrame(
@@ -600,3 +600,59 @@ def _by_band(values: pd.Series, found: pd.Series, least: tuple[int, ...], names:
     table = found.groupby(band, observed=False).agg(reference_terms="size", found="sum")
     table["recall"] = table["found"] / table["reference_terms"]  # 0 / 0 is NaN
     return table.rename_axis("band").reset_index().astype({"band": object})
+
+
+def learning_curve(
+    rank: Callable[[list[str]], Sequence[str]],
+    reference: Iterable[str],
+    *,
+    sizes: Iterable[int] = (20, 50, 100, 200),
+    draws: int = 5,
+    topn: int = 20_000,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Average precision on the rest of the reference when some of its terms are given as seeds.
+
+    Parameters
+    ----------
+    rank : seeds → terms, best first
+    reference : what seeds are drawn from
+    sizes : seeds given; a size of more than half the reference is left out, for too little would be left to find
+    draws : draws of each size
+    topn : ranks looked at
+
+    Returns
+    -------
+    frame : ``seeds, draw, average_precision``; the first draws of two methods are the same
+
+    Raises
+    ------
+    InputError : draws below 1
+    """
+    if draws < 1:
+        raise InputError(f"draws must be 1 or more, got {draws!r}")
+    reference = sorted(set(reference))
+    rows = []
+    for size in (size for size in sizes if 2 * size <= len(reference)):
+        for draw in range(draws):
+            seeds = np.random.default_rng([seed, size, draw]).choice(reference, size, replace=False).tolist()
+            rest = set(reference) - set(seeds)
+            found = without_seeds(rank(seeds), seeds)
+            rows.append((size, draw, average_precision(found, rest, topn=topn)))
+    return pd.DataFrame(rows, columns=["seeds", "draw", "average_precision"])
+
+
+def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
+    """Mean and Student's t interval of a few draws; one draw has no interval (NaN).
+
+    >>> [round(value, 3) for value in mean_interval([1.0, 2.0, 3.0])]         # 2 ± 4.303 · 1 / √3
+    [2.0, -0.484, 4.484]
+    """
+    from scipy.stats import t
+
+    check_level(level)
+    values = np.asarray(values, dtype=float)
+    if values.size < 2:
+        return float(values.mean()), np.nan, np.nan
+    half = t.ppf(0.5 + level / 2, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)
+    return float(values.mean()), float(values.mean() - half), float(values.mean() + half)

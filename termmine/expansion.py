@@ -1,12 +1,15 @@
 """What else belongs here?
 
 Breadth-first expansion from seed words over the vectors, with a threshold that tightens hop by hop
-(kexue.fm/archives/6540).
+(kexue.fm/archives/6540); and three orders of all words by how near they are to the seeds: to their centroid, to many
+samples of them, and by a random walk that starts at them.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,8 +18,13 @@ from termmine import ngrams
 from termmine.embedding import Vectors
 from termmine.errors import InputError, MissingSeedError
 
+if TYPE_CHECKING:  # imported where it is used
+    from scipy.sparse import csr_array
+
 _BATCH = 256  # query vectors a matrix product
+_GROUPED = 16  # similarities of which the largest alone is looked at to find the last neighbour
 _SLACK = 1e-4  # what float32 products may be off; the survivors are computed again in float64
+_TOLERANCE = 1e-12  # of the walk: the sum of what the probabilities still change by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,13 +93,7 @@ def expand_seeds(
     InputError : no seeds at all, or centre or negative words are given and none has a vector
     """
     config = config or ExpansionConfig()
-    if isinstance(seeds, str):
-        raise TypeError("seeds must be a list of words, got one str")
-    if not seeds:
-        raise InputError("the expansion needs at least one seed; give a seed list, or loosen the rules")
-    known, missing = vectors.split(dict.fromkeys(seeds))
-    if not known:
-        raise MissingSeedError(missing, len(missing))
+    known = _known_seeds(vectors, seeds)
     shift = _mean_vector(vectors, centre, "centre") - _mean_vector(vectors, negative, "negative")
     search = _Search(vectors, shift, config.neighbours)
     level = [vectors.row_of[seed] for seed in known]
@@ -117,13 +119,33 @@ def expand_seeds(
     return frame.astype({"term": object, "parent": object})
 
 
-def _mean_vector(vectors: Vectors, words: Sequence[str], name: str) -> np.ndarray:
-    if not words:
-        return np.zeros(vectors.matrix.shape[1])
-    known, missing = vectors.split(words)
+def _known_seeds(vectors: Vectors, seeds: Sequence[str]) -> list[str]:
+    """The seeds that have a vector, each once, in the order given."""
+    if isinstance(seeds, str):
+        raise TypeError("seeds must be a list of words, got one str")
+    if not seeds:
+        raise InputError("the expansion needs at least one seed; give a seed list, or loosen the rules")
+    known, missing = vectors.split(dict.fromkeys(seeds))
     if not known:
+        raise MissingSeedError(missing, len(missing))
+    return known
+
+
+def _mean_vector(vectors: Vectors, words: Sequence[str], name: str) -> np.ndarray:
+    rows = _known_rows(vectors, words, name)
+    if not rows:
+        return np.zeros(vectors.matrix.shape[1])
+    return vectors.matrix[rows].astype(np.float64).mean(axis=0)
+
+
+def _known_rows(vectors: Vectors, words: Sequence[str], name: str) -> list[int]:
+    """The rows of the words that have a vector, in the order given."""
+    if isinstance(words, str):
+        raise TypeError(f"{name} must be a list of words, got one str")
+    known, missing = vectors.split(words)
+    if missing and not known:
         raise InputError(f"none of the {name} words has a vector: {', '.join(missing[:5])}; give other words")
-    return vectors.matrix[[vectors.row_of[word] for word in known]].astype(np.float64).mean(axis=0)
+    return [vectors.row_of[word] for word in known]
 
 
 class _Search:
@@ -142,7 +164,7 @@ class _Search:
             rows = np.array(level[begin : begin + _BATCH])
             queries = self.matrix[rows].astype(np.float64) + self.shift
             queries /= np.maximum(np.sqrt(np.einsum("ij,ij->i", queries, queries))[:, None], 1e-12)
-            query, found = np.nonzero(self._is_near(queries, least))
+            query, found = np.divmod(np.flatnonzero(self._is_near(queries, least)), len(self.units))
             similarity = _dots(queries, self.units, query, found)
             order = np.lexsort((found, -similarity, query))
             query, found, similarity = query[order], found[order], similarity[order]
@@ -153,10 +175,17 @@ class _Search:
     def _is_near(self, queries: np.ndarray, least: float) -> np.ndarray:
         """A superset of the answer, from float32 products."""
         rough = queries.astype(np.float32) @ self.rough.T
-        near = rough >= np.float32(least - _SLACK)
-        for i in np.flatnonzero(near.sum(axis=1) > self.topn):
-            near[i] &= rough[i] >= np.partition(rough[i], -self.topn)[-self.topn] - np.float32(_SLACK)
-        return near
+        floor = np.full(len(rough), least, dtype=np.float32)
+        if self.topn < rough.shape[1]:
+            floor = np.maximum(floor, self._of_the_last(rough))
+        return rough >= (floor - np.float32(_SLACK))[:, None]
+
+    def _of_the_last(self, rough: np.ndarray) -> np.ndarray:
+        """At most the ``topn``-th largest of each row: it is that of the largest of each of ``width`` groups."""
+        groups = min(_GROUPED, rough.shape[1] // self.topn)
+        width = rough.shape[1] // groups
+        largest = reduce(np.maximum, (rough[:, i * width : (i + 1) * width] for i in range(groups)))
+        return np.partition(largest, -self.topn, axis=1)[:, -self.topn]
 
 
 @ngrams.compiled
@@ -170,3 +199,233 @@ def _dots(queries, units, query, found):
             value += a[k] * b[k]
         dots[i] = value
     return dots
+
+
+# --- orders of all words ----------------------------------------------------------------------------------
+
+
+def rank_by_centroid(
+    vectors: Vectors, seeds: Sequence[str], *, centre: Sequence[str] = (), negative: Sequence[str] = ()
+) -> pd.DataFrame:
+    """Order the words by their cosine to mean(seeds) + mean(centre) − mean(negative).
+
+    The means are of vectors scaled to length 1.
+
+    Parameters
+    ----------
+    vectors : the embedding
+    seeds : words of the field; those without a vector are left out
+    centre, negative : words that pull the centroid and push it away
+
+    Returns
+    -------
+    frame : ``term, similarity`` (cosine, -1..1) of all words but the seeds; best first, ties by term
+
+    Raises
+    ------
+    MissingSeedError : no seed has a vector
+    InputError : no seeds at all, or centre or negative words are given and none has a vector
+
+    >>> vectors = Vectors(("蜂蜜", "花粉", "蜂王"), np.array([[2, 0], [0, 1], [3, 4]], dtype=np.float32))
+    >>> rank_by_centroid(vectors, ["蜂蜜"]).round(3).values.tolist()       # 3 / √(3² + 4²)
+    [['蜂王', 0.6], ['花粉', 0.0]]
+    """
+    words = _Words.of(vectors, seeds, centre, negative)
+    return _ordered(vectors, words, words.nearness(vectors.units(), words.seeds))
+
+
+def rank_by_ensemble(
+    vectors: Vectors,
+    seeds: Sequence[str],
+    *,
+    centre: Sequence[str] = (),
+    negative: Sequence[str] = (),
+    samples: int = 100,
+    share: float = 0.7,
+    dimensions: float = 0.6,
+    seed: int = 1,
+) -> pd.DataFrame:
+    """Order the words by the mean of 1 / rank over many rankings by centroid, each by some seeds and some dimensions.
+
+    A word that is near the centroid by chance is near it in few samples only, and one that is nearest to a few seeds
+    is first in some. With a single seed that has a vector the result is that of ``rank_by_centroid``.
+
+    Parameters
+    ----------
+    vectors, seeds, centre, negative : as for ``rank_by_centroid``
+    samples : rankings
+    share : seeds drawn for each, 0..1; at least one
+    dimensions : dimensions of the vectors drawn for each, 0..1; at least one
+    seed : of the draws
+
+    Returns
+    -------
+    frame : ``term, similarity`` (mean reciprocal rank, 0..1) of all words but the seeds; best first, ties by term
+
+    Raises
+    ------
+    MissingSeedError, InputError : as for ``rank_by_centroid``, or a setting out of range
+
+    Source: SetExpan, Shen et al. (2017), which draws features of the context, as here dimensions.
+    """
+    _check_ensemble(samples, share, dimensions)
+    words = _Words.of(vectors, seeds, centre, negative)
+    if words.seeds.size < 2:
+        return rank_by_centroid(vectors, seeds, centre=centre, negative=negative)
+    units, rng = vectors.units(), np.random.default_rng(seed)
+    by_term = np.array(sorted(words.others(len(units)), key=vectors.terms.__getitem__), dtype=np.int64)
+    total, ranks = np.zeros(len(units)), np.arange(1, by_term.size + 1)
+    for _ in range(samples):
+        columns = np.sort(_drawn(rng, np.arange(units.shape[1]), dimensions))
+        near = words.nearness(_scaled(units[:, columns]), np.sort(_drawn(rng, words.seeds, share)))
+        total[by_term[np.argsort(-near[by_term], kind="stable")]] += 1 / ranks
+    return _ordered(vectors, words, total / samples)
+
+
+def rank_by_walk(
+    vectors: Vectors,
+    seeds: Sequence[str],
+    *,
+    centre: Sequence[str] = (),
+    negative: Sequence[str] = (),
+    k: int = 30,
+    mutual: bool = False,
+    damping: float = 0.85,
+) -> pd.DataFrame:
+    """Order the words by how often a random walk that starts anew at the seeds comes by: personalised PageRank.
+
+    p = (1 − d)·r + d·(W D⁻¹ p + r·p(isolated words)); d is ``damping``, r spreads 1 evenly over the seeds and the
+    centre words. W holds the cosine of two words, where it is above 0, if one is among the other's ``k`` nearest,
+    with ``mutual`` if each is; D its column sums. Negative words have a walk of their own, which is subtracted.
+
+    Parameters
+    ----------
+    vectors, seeds, centre, negative : as for ``rank_by_centroid``; centre words are further starts
+    k : nearest words each word is linked to
+    mutual : link only words that are among each other's nearest
+    damping : 0..1, below 1; how often the walk goes on to a neighbour
+
+    Returns
+    -------
+    frame : ``term, similarity`` (probability; a difference of two with negative words) of all words but the seeds;
+        best first, ties by term; 0 where no walk comes
+
+    Raises
+    ------
+    MissingSeedError, InputError : as for ``rank_by_centroid``, or a setting out of range
+
+    Notes
+    -----
+    With ``mutual`` words that are no one's neighbour are cut off, and ``k`` has to be several times as large.
+
+    Source: SemRe-Rank, Zhang, Gao & Ciravegna (2018).
+
+    >>> vectors = Vectors(("蜂蜜", "花粉", "蜂王"), np.array([[1, 0], [0, 1], [1, 0]], dtype=np.float32))
+    >>> rank_by_walk(vectors, ["蜂蜜"], damping=0.5).round(3).values.tolist()   # p = ½·(1 − p), as 蜂蜜 has 1 − p
+    [['蜂王', 0.333], ['花粉', 0.0]]
+    """
+    if k < 1:
+        raise InputError(f"k must be 1 or more, got {k!r}")
+    if not 0 <= damping < 1:
+        raise InputError(f"damping must be 0 or more and below 1, got {damping!r}")
+    words = _Words.of(vectors, seeds, centre, negative)
+    graph = _neighbour_graph(vectors, k, mutual)
+    visits = _walk(graph, np.union1d(words.seeds, words.centre), damping)
+    if words.negative.size:
+        visits -= _walk(graph, words.negative, damping)
+    return _ordered(vectors, words, visits)
+
+
+METHODS: dict[str, Callable[..., pd.DataFrame]] = {
+    "centroid": rank_by_centroid,
+    "ensemble": rank_by_ensemble,
+    "walk": rank_by_walk,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Words:
+    """Rows of the words a ranking starts from, each once, ascending: the order they were given in changes nothing."""
+
+    seeds: np.ndarray
+    centre: np.ndarray
+    negative: np.ndarray
+
+    @classmethod
+    def of(cls, vectors: Vectors, seeds: Sequence[str], centre: Sequence[str], negative: Sequence[str]) -> "_Words":
+        known = _known_rows(vectors, _known_seeds(vectors, seeds), "seeds")
+        given = known, _known_rows(vectors, centre, "centre"), _known_rows(vectors, negative, "negative")
+        return cls(**{name: _distinct(rows) for name, rows in zip(cls.__slots__, given, strict=True)})
+
+    def others(self, n_words: int) -> np.ndarray:
+        """All rows but those of the seeds."""
+        return np.setdiff1d(np.arange(n_words), self.seeds)
+
+    def nearness(self, units: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+        """Cosine of every row to the mean of these seeds and the centre words, less that of the negative ones."""
+        query = units[seeds].mean(axis=0)
+        if self.centre.size:
+            query += units[self.centre].mean(axis=0)
+        if self.negative.size:
+            query -= units[self.negative].mean(axis=0)
+        return np.einsum("ij,j->i", units, _scaled(query[None, :])[0])  # not BLAS: it may sum equal rows differently
+
+
+def _distinct(rows: Sequence[int]) -> np.ndarray:
+    return np.unique(np.array(rows, dtype=np.int64))
+
+
+def _scaled(matrix: np.ndarray) -> np.ndarray:
+    """Rows of length 1; rows of zeros stay."""
+    return matrix / np.maximum(np.sqrt(np.einsum("ij,ij->i", matrix, matrix))[:, None], 1e-12)
+
+
+def _ordered(vectors: Vectors, words: _Words, similarity: np.ndarray) -> pd.DataFrame:
+    others = words.others(len(vectors.terms))
+    frame = pd.DataFrame({"term": np.array(vectors.terms, dtype=object)[others], "similarity": similarity[others]})
+    return frame.sort_values(["similarity", "term"], ascending=[False, True], ignore_index=True)
+
+
+def _check_ensemble(samples: int, share: float, dimensions: float) -> None:
+    if samples < 1:
+        raise InputError(f"samples must be 1 or more, got {samples!r}")
+    for name, value in (("share", share), ("dimensions", dimensions)):
+        if not 0 < value <= 1:
+            raise InputError(f"{name} must be above 0 and 1 at most, got {value!r}")
+
+
+def _drawn(rng: np.random.Generator, rows: np.ndarray, share: float) -> np.ndarray:
+    return rng.choice(rows, max(1, round(share * rows.size)), replace=False)
+
+
+def _neighbour_graph(vectors: Vectors, k: int, mutual: bool) -> "csr_array":
+    """Symmetric matrix of cosines above 0 between nearest neighbours, (words, words)."""
+    from scipy.sparse import coo_array
+
+    size = len(vectors.terms)
+    search = _Search(vectors, np.zeros(vectors.matrix.shape[1]), k + 1)  # a word is its own nearest
+    parts = []
+    for word, found, similarity in search.neighbours(range(size), np.finfo(np.float64).tiny):
+        other = found != word
+        word, found, similarity = word[other], found[other], similarity[other]
+        kept = np.arange(word.size) - np.searchsorted(word, word) < k  # one too many where equals pushed the word out
+        parts.append((word[kept].astype(np.int32), found[kept].astype(np.int32), similarity[kept]))
+    word, found, similarity = map(np.concatenate, zip(*parts, strict=True))
+    nearest = coo_array((similarity, (word, found)), shape=(size, size)).tocsr()
+    return nearest.minimum(nearest.T) if mutual else nearest.maximum(nearest.T)
+
+
+def _walk(graph: "csr_array", starts: np.ndarray, damping: float) -> np.ndarray:
+    """Probabilities of the words; words without a neighbour go back to the starts."""
+    restart = np.zeros(graph.shape[0])
+    restart[starts] = 1 / starts.size
+    strength = graph.sum(axis=1)
+    linked = strength > 0
+    per_strength = np.divide(damping, strength, out=np.zeros_like(strength), where=linked)
+    visits, change = restart, np.inf
+    while change > _TOLERANCE:
+        jumps = 1 - damping * visits[linked].sum()
+        following = graph @ (visits * per_strength) + jumps * restart
+        change = np.abs(following - visits).sum()
+        visits = following
+    return visits

@@ -79,8 +79,8 @@ def read_frame(path: str | os.PathLike) -> pd.DataFrame:
     path = Path(path)
     if not path.exists():
         raise InputError(f"there is no {path}; run the notebooks before this one, in order, into the same out_dir")
-    texts = dict.fromkeys(("term", "parent", "rejected_by"), str)
-    missing = {"similarity": [""]}
+    texts = dict.fromkeys(("term", "parent", "head", "relation", "spelling", "rejected_by"), str)
+    missing = {"similarity": [""], "cohesion": [""]}
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path)
@@ -110,7 +110,7 @@ _HEADLINES = (
     ("evaluation", "precision_at_100", "precision at 100", "{:.2f}"),
     ("evaluation", "attested_recall", "attested recall", "{:.2f}"),
 )
-_SHOWN = ["rank", "term", "score", "count", "doc_freq", "background_count", "hop", "parent", "similarity"]
+_SHOWN = ["rank", "term", "head", "score", "count", "doc_freq", "background_count", "hop", "parent", "similarity"]
 
 
 def index_page(run: str | os.PathLike, manifest: Mapping, *, topn: int = 1000) -> str:
@@ -131,7 +131,8 @@ def index_page(run: str | os.PathLike, manifest: Mapping, *, topn: int = 1000) -
     run = Path(run)
     metrics = read_json(run / "metrics.json")
     terms = read_frame(run / "terms.csv")
-    kept = terms.loc[terms["rejected_by"] == "", _SHOWN].head(topn).round(4)
+    shown = [name for name in _SHOWN if name in terms]
+    kept = terms.loc[terms["rejected_by"] == "", shown].head(topn).round(4)
     table = to_html_datatable(
         kept,
         connected=False,

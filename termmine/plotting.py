@@ -23,6 +23,10 @@ LABELS = {
     "length": "length 词长 (characters)",
     "recall": "recall 召回率",
     "precision": "precision 准确率",
+    "weight": "weight 权重 (nats per standard deviation)",
+    "termhood": "termhood 术语度 (nats)",
+    "seeds": "seeds given 种子词数",
+    "average_precision": "average precision 平均准确率",
 }
 
 
@@ -107,6 +111,44 @@ def plot_precision_recall(curves: dict[str, pd.DataFrame], *, ax: Axes | None = 
         ax.plot(curve["recall"], curve["precision"], label=name, linewidth=1.5)
     ax.set(xlabel=LABELS["recall"], ylabel=LABELS["precision"], xlim=(0, 1), ylim=(0, 1.02))
     ax.legend()
+    return ax
+
+
+def plot_weights(weights: pd.Series, *, ax: Axes | None = None) -> Axes:
+    """What each piece of evidence weighs, the heaviest on top; index the evidence."""
+    ax = plt.gca() if ax is None else ax
+    weights = weights.reindex(weights.abs().sort_values().index)
+    ax.barh(weights.index, weights, color=np.where(weights > 0, "tab:blue", "tab:red"))
+    ax.axvline(0, color="0.3", linewidth=0.8)
+    ax.set(xlabel=LABELS["weight"])
+    return ax
+
+
+def plot_moves(terms: pd.DataFrame, *, x: str = "termhood", y: str = "score", ax: Axes | None = None) -> Axes:
+    """The score before against the score after; the terms that moved most are labelled."""
+    ax = plt.gca() if ax is None else ax
+    ax.scatter(terms[x], terms[y], s=5, alpha=0.4, color="0.5", linewidths=0)
+    ax.axline((terms[x].mean(), terms[x].mean()), slope=1, color="tab:red", linewidth=1)
+    ax.set(xlabel=LABELS[x], ylabel="after learning 学习之后 (nats)")
+    best = terms.nlargest(max(len(terms) // 10, 30), y)
+    moved = best.reindex((best[y] - best[x]).sort_values(ascending=False).index)
+    _annotate(ax, moved.head(200), x, y, 25)
+    return ax
+
+
+def plot_learning_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """Average precision against the number of seeds, a line a method, with its interval.
+
+    Parameters
+    ----------
+    curve : ``method, seeds, average_precision, low, high``
+    """
+    ax = plt.gca() if ax is None else ax
+    for method, rows in curve.groupby("method", sort=False):
+        (line,) = ax.plot(rows["seeds"], rows["average_precision"], marker="o", markersize=4, label=method)
+        ax.fill_between(rows["seeds"], rows["low"], rows["high"], color=line.get_color(), alpha=0.15, linewidth=0)
+    ax.set(xlabel=LABELS["seeds"], ylabel=LABELS["average_precision"], ylim=(0, None))
+    ax.legend(fontsize=8)
     return ax
 
 

@@ -49,6 +49,7 @@ EVIDENCE = {
 INTERCEPT = -7.223  # nats, at the means
 _WIDEST = 5.0  # standard deviations; what lies further out counts as this
 _LEAST_ENTROPY = 0.05  # nats; keeps the logarithm finite
+_FUSION = 60  # Cormack, Clarke & Büttcher's constant: how little the very first ranks stand out
 _WORD_COHESION = 5.0  # nats; a single word holds together about as firmly as the firmest runs
 
 
@@ -142,6 +143,7 @@ def rank_fused(
     candidates: pd.DataFrame,
     learned: pd.DataFrame,
     *,
+    min_term_len: int = 2,
     max_terms: int = 20_000,
 ) -> pd.DataFrame:
     """The list in the order of what was learned from all evidence.
@@ -150,20 +152,86 @@ def rank_fused(
     ----------
     candidates : all of them: ``term, score, rejected_by`` and other features
     learned : ``term, score`` and other columns for those that were judged; their score replaces the candidates'
+    min_term_len : characters of a kept term
     max_terms : kept terms at most
 
     Returns
     -------
-    frame : ``rank, term, score, …, rejected_by``; candidates that no rule rejected and that were not learned are
-        rejected as ``ranked_low``, those past the limit as ``max_terms: n``
+    frame : ``rank, term, score, …, rejected_by``; a candidate that was judged is kept whatever a rule says (it may be a
+        seed). Further reasons: ``ranked_low`` (not judged), ``min_term_len: n``, ``max_terms: n``.
     """
     terms = candidates.drop(columns="rank", errors="ignore").merge(
         learned, on="term", how="left", suffixes=("", "_learned")
     )
     is_learned = terms["score_learned"].notna()
     terms["score"] = terms.pop("score_learned").fillna(terms["score"])
+    terms.loc[is_learned, "rejected_by"] = ""
     _reject(terms, ~is_learned, "ranked_low")
+    _reject(terms, terms["term"].str.len() < min_term_len, f"min_term_len: {min_term_len}")
     return _listed(terms, max_terms)
+
+
+GROUPS = {
+    "contrast": ("log_ratio", "first_log_ratio", "last_log_ratio"),
+    "frequency": ("log_frequency", "first_log_count", "last_log_count", "log_documents"),
+    "boundaries": ("log_entropy", "min_entropy", "max_entropy", "left_border", "right_border"),
+    "words": ("cohesion", "is_word", "has_two_characters"),
+    "neighbours": ("nominal",),
+    "edges": ("first_alone", "last_alone", "domain_first_alone", "domain_last_alone"),
+}  # kinds of evidence
+
+
+def ablations(
+    candidates: pd.DataFrame, evidence: pd.DataFrame, *, n_documents: int, seed: int = 0
+) -> dict[str, pd.Series]:
+    """Scores by less and less: termhood, termhood without each kind of evidence, and the floors.
+
+    Parameters
+    ----------
+    candidates : ``term, count, doc_freq``
+    evidence : as ``gather_evidence`` leaves it, a row a candidate
+    n_documents : of the domain; TF-IDF = count · ln(n_documents / doc_freq)
+    seed : of the random order
+
+    Returns
+    -------
+    scores : name → score of each candidate
+    """
+    count, doc_freq = candidates["count"].to_numpy(dtype=float), candidates["doc_freq"].to_numpy(dtype=float)
+    floors = {
+        "random": np.random.default_rng(seed).permutation(len(candidates)),
+        "frequency": count,
+        "TF-IDF": count * np.log(n_documents / doc_freq),
+        "log ratio": evidence["log_ratio"].to_numpy(),
+    }
+    scores = {name: pd.Series(values, index=candidates.index, dtype=float) for name, values in floors.items()}
+    for group, names in GROUPS.items():
+        weights = {name: weight for name, weight in EVIDENCE.items() if name not in names}
+        scores[f"termhood without {group}"] = termhood(evidence, weights)
+    return scores | {"termhood": termhood(evidence)}
+
+
+def fuse(*orders: pd.DataFrame) -> pd.DataFrame:
+    """Reciprocal rank fusion: score = Σ 1 / (60 + rank) over the orders that have the term.
+
+    Parameters
+    ----------
+    orders : frames with ``term``, best first
+
+    Returns
+    -------
+    frame : ``term, score``, best first, ties by ``term``; the union of the terms
+
+    Source: Cormack, Clarke & Büttcher (2009).
+
+    >>> first, second = pd.DataFrame({"term": ["蜂王", "时间"]}), pd.DataFrame({"term": ["蜂王"]})
+    >>> fuse(first, second).round(4).values.tolist()                  # 1/61 + 1/61; 1/62
+    [['蜂王', 0.0328], ['时间', 0.0161]]
+    """
+    shares = [pd.Series(1 / (_FUSION + np.arange(1, len(order) + 1)), index=order["term"]) for order in orders]
+    score = pd.concat(shares).groupby(level=0).sum()
+    frame = pd.DataFrame({"term": score.index.astype(object), "score": score.to_numpy()})
+    return frame.sort_values(["score", "term"], ascending=[False, True], ignore_index=True)
 
 
 def rank_classic(
@@ -209,6 +277,15 @@ def _listed(terms: pd.DataFrame, max_terms: int) -> pd.DataFrame:
     terms = terms.iloc[order].reset_index(drop=True)
     terms.insert(0, "rank", np.arange(1, len(terms) + 1))
     return terms[[name for name in terms if name != "rejected_by"] + ["rejected_by"]]
+
+
+_OWN_REASONS = ("not_reached", "ranked_low", "min_term_len", "max_terms")
+
+
+def rejected_by_rule(terms: pd.DataFrame) -> pd.Series:
+    """Whether a filter rule, not the ranking itself, threw each term out: (rows,) bool."""
+    reason = terms["rejected_by"].str.split(":").str[0]
+    return (reason != "") & ~reason.isin(_OWN_REASONS)
 
 
 def _reject(terms: pd.DataFrame, fails: pd.Series, reason: str) -> None:

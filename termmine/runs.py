@@ -20,8 +20,20 @@ from pathlib import Path
 
 import psutil
 
-from termmine import corpus, datasets, discovery, embedding, expansion, export, lattice, rules
-from termmine.errors import InputError, NotebookError, UnknownParameterError
+from termmine import (
+    candidates,
+    contrast,
+    corpus,
+    datasets,
+    discovery,
+    embedding,
+    expansion,
+    export,
+    lattice,
+    learning,
+    rules,
+)
+from termmine.errors import InputError, NotebookError, NotebookInputError, UnknownParameterError
 
 NOTEBOOKS = {
     "discovery": "01_discovery",
@@ -30,18 +42,20 @@ NOTEBOOKS = {
     "expansion": "04_expansion",
     "evaluation": "05_evaluation",
 }
-PRESETS = ("classic",)
+PRESETS = ("best", "classic")  # the first is the default
 # Filled in from the inputs, not with -p.
 _PATHS = ("domain", "background", "reference", "seeds", "rules", "out_dir")
 # All that a run writes into its folder.
 _FILES = frozenset(
     [
         *("index.html", "terms.csv", "words.csv", "losses.csv", "seeds.txt", "metrics.json", "manifest.json"),
-        *("words.parquet", "background_words.parquet", "candidates.parquet", "contrast.parquet", "expansion.parquet"),
-        *("vectors.npz", *(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".ipynb", ".html"))),
+        *("words.parquet", "background_words.parquet", "candidates.parquet", "contrast.parquet", "evidence.parquet"),
+        *("expansion.parquet", "learning_curve.csv", "ablation.csv", "judging.csv", "vectors.npz"),
+        *(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".ipynb", ".html")),
     ]
 )
-_VERSIONS = ("termmine", "numpy", "pandas", "numba", "scipy", "gensim", "papermill", "pyarrow")
+_KEPT = "judging.csv"  # what a reader wrote there is carried over
+_VERSIONS = ("termmine", "numpy", "pandas", "numba", "scipy", "scikit-learn", "gensim", "papermill", "pyarrow")
 
 Parameters = Mapping[str, Mapping[str, object]]  # stage -> name -> value
 
@@ -60,7 +74,7 @@ class Job:
     reference: Path | None = None
     seeds: Path | None = None
     rules: Path = field(default_factory=lambda: datasets.rules_path("general"))
-    preset: str = "classic"
+    preset: str = PRESETS[0]
     parameters: Parameters = field(default_factory=dict)
     command: str = ""
 
@@ -98,23 +112,23 @@ def read_preset(name: str) -> dict[str, dict[str, object]]:
     InputError : there is no such preset
     """
     if name not in PRESETS:
-        raise InputError(f"there is no preset {name!r}; there is: {', '.join(PRESETS)}")
+        raise InputError(f"there is no preset {name!r}; there are: {', '.join(PRESETS)}")
     return json.loads(datasets.shipped(f"data/presets/{name}.json").read_text(encoding="utf-8"))
 
 
-def check_parameters(parameters: Parameters) -> None:
-    """Refuse what papermill would only warn about, and values that the stage would refuse later.
+def check_parameters(parameters: Parameters, preset: str = PRESETS[0]) -> None:
+    """Refuse what papermill would only warn about, and values that, over a preset's, the stage would refuse later.
 
     Raises
     ------
     UnknownParameterError : a stage or a parameter that does not exist
-    InputError : a value of the wrong type or out of its range
+    InputError : a value of the wrong type or out of its range, or no such preset
     """
+    defaults = read_preset(preset)
     for stage, values in parameters.items():
         if stage not in NOTEBOOKS:
             raise UnknownParameterError(f"there is no stage {stage!r}; the stages are: {', '.join(NOTEBOOKS)}")
-        defaults = {name: value for name, value in declared_parameters(stage).items() if name not in _PATHS}
-        check_stage(stage, values, defaults)
+        check_stage(stage, values, defaults[stage])
 
 
 def check_stage(stage: str, values: Mapping[str, object], defaults: Mapping[str, object]) -> None:
@@ -146,22 +160,60 @@ def _check_type(name: str, value: object, default: object) -> None:
         raise InputError(f"{name} must be a list of words, got {value!r}")
 
 
+_POSITIVE = (
+    *("min_len", "topn", "n_seeds", "pool", "min_term_len", "max_terms", "min_reference_count", "max_phrases"),
+    "n_judged",
+)
+
+
+def _one_of(name: str, value: object, allowed: Iterable[str]) -> None:
+    if value not in allowed:
+        raise InputError(f"{name} must be {' or '.join(allowed)}, got {value!r}")
+
+
+def _build(config: Callable[..., object], values: Mapping[str, object]) -> None:
+    """Let a config check those of the values that it has."""
+    config(**{name: value for name, value in values.items() if name in config.__dataclass_fields__})
+
+
+def _check_contrast(values: Mapping[str, object]) -> None:
+    _one_of("units", values["units"], ("phrases", "words"))
+    _one_of("score", values["score"], ("termhood", *contrast.MEASURES))
+    if values["score"] == "termhood" and values["units"] != "phrases":
+        raise InputError("score=termhood needs contrast.units=phrases; give another contrast.score for words")
+    _build(candidates.PhraseConfig, values)
+
+
+def _check_embedding(values: Mapping[str, object]) -> None:
+    _one_of("units", values["units"], ("phrases", "words"))
+    _build(embedding.EmbeddingConfig, values)
+    if values["units"] == "phrases" and values["method"] != "ppmi-svd":
+        raise InputError(f"method must be ppmi-svd for phrases, got {values['method']!r}; or set embedding.units=words")
+
+
+def _check_expansion(values: Mapping[str, object]) -> None:
+    _one_of("method", values["method"], ("pu", "transitive", *expansion.METHODS))
+    _build(expansion.ExpansionConfig, values)
+    _build(learning.LearningConfig, values)
+
+
+_CONFIGS: dict[str, Callable[[Mapping[str, object]], object]] = {
+    "discovery": lambda values: discovery.make_config(**values),
+    "contrast": _check_contrast,
+    "embedding": _check_embedding,
+    "expansion": _check_expansion,
+}
+
+
 def _check_ranges(stage: str, values: Mapping[str, object]) -> None:
     """Build the stage's config as its notebook will."""
 
-    def chosen(*names: str) -> dict[str, object]:
-        return {name: values[name] for name in names}
-
     try:
-        if stage == "discovery":
-            discovery.make_config(**values)
-        elif stage == "embedding":
-            embedding.EmbeddingConfig(**{k: v for k, v in values.items() if k != "compare_documents"})
-        elif stage == "expansion":
-            expansion.ExpansionConfig(**chosen("min_sim", "max_sim", "tightening", "neighbours"))
-        if values.get("compare_documents", 0) < 0:
-            raise InputError(f"compare_documents must be 0 or more, got {values['compare_documents']!r}")
-        for name in ("min_len", "topn", "n_seeds", "min_term_len", "max_terms", "min_reference_count"):
+        _CONFIGS.get(stage, lambda values: None)(values)
+        for name in ("compare_documents", "curve_draws", "samples"):
+            if values.get(name, 0) < 0:
+                raise InputError(f"{name} must be 0 or more, got {values[name]!r}")
+        for name in _POSITIVE:
             if values.get(name, 1) < 1:
                 raise InputError(f"{name} must be 1 or more, got {values[name]!r}")
     except InputError as error:
@@ -185,20 +237,28 @@ def check_inputs(job: Job) -> None:
     """
     rules.read_rules(job.rules)
     corpus.check_chinese((*job.domain, *job.background))
-    lists = {"reference": job.reference, "seed": job.seeds}
-    lists = {kind: (path, corpus.read_terms(path)) for kind, path in lists.items() if path is not None}
-    if lists:
-        domain = corpus.read_lines(job.domain)
-        for kind, (path, terms) in lists.items():
-            if not lattice.Trie(terms).occurrences(domain)["count"].any():
-                raise InputError(
-                    f"none of the {len(terms)} {kind} terms in {path} occurs in the domain; "
-                    "give terms of this field, one a line"
-                )
+    _check_lists(job)
     _check_out(job.out)
     for path in (path for paths in job.inputs().values() for path in paths):
         if path.resolve().parent == job.out.resolve() and path.name in _FILES:
             raise InputError(f"the input {path} lies in --out {job.out} and would be overwritten; give another folder")
+
+
+def _check_lists(job: Job) -> None:
+    given = {"reference": job.reference, "seed": job.seeds}
+    lists = {f"{kind} terms in {path}": corpus.read_terms(path) for kind, path in given.items() if path is not None}
+    if job.reference and len(terms := corpus.read_terms(job.reference)) < 2:
+        raise InputError(f"a reference needs two terms or more, {job.reference} holds {terms[0]} alone; give a list")
+    for name in ("centre_words", "negative_words"):
+        if words := job.parameters.get("expansion", {}).get(name):
+            lists[f"expansion.{name}"] = words
+    domain = corpus.read_lines(job.domain)
+    for name, terms in lists.items():
+        if not lattice.Trie(list(dict.fromkeys(terms))).occurrences(domain)["count"].any():
+            raise InputError(
+                f"none of the {len(terms)} {name} occurs in the domain; give terms of this field"
+                + ("" if name.startswith("expansion") else ", one a line")
+            )
 
 
 def _check_out(out: Path) -> None:
@@ -230,9 +290,10 @@ def run(job: Job, *, on_stage: Callable[[str, float | None], object] | None = No
     Raises
     ------
     InputError : before anything is written
-    NotebookError : a notebook stopped; its half-executed copy stays in the folder
+    NotebookError : a notebook stopped; its half-executed copy stays in the folder. ``NotebookInputError`` if because
+        of what the files or the parameters hold
     """
-    check_parameters(job.parameters)
+    check_parameters(job.parameters, job.preset)
     check_inputs(job)
     parameters = merge(read_preset(job.preset), job.parameters)
     try:
@@ -240,7 +301,7 @@ def run(job: Job, *, on_stage: Callable[[str, float | None], object] | None = No
     except OSError as error:
         raise InputError(f"--out {job.out} cannot be made: {error.strerror}; give another folder") from None
     manifest = _new_manifest(job, parameters)
-    for name in _FILES:  # nothing of an earlier run may pass for this one's
+    for name in _FILES - {_KEPT}:  # nothing of an earlier run may pass for this one's
         (job.out / name).unlink(missing_ok=True)
     export.write_json(manifest, job.out / "manifest.json")
     for stage, name in NOTEBOOKS.items():
@@ -308,13 +369,14 @@ def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: b
             progress_bar={"desc": target.stem, "leave": False} if progress else False,
         )
     except papermill.PapermillExecutionError as error:
-        raise _stopped(target, f"{error.ename}: {error.evalue}") from None
+        kind = NotebookInputError if error.ename in ("InputError", "MissingSeedError") else NotebookError
+        raise _stopped(target, f"{error.ename}: {error.evalue}", kind) from None
     except DeadKernelError:
         raise _stopped(target, "the kernel died; was memory short?") from None
     _write_html(target)
 
 
-def _stopped(notebook: Path, what: str) -> NotebookError:
+def _stopped(notebook: Path, what: str, kind: type[NotebookError] = NotebookError) -> NotebookError:
     """The error that names the notebook and the cell at which papermill left it."""
     import nbformat
 
@@ -322,7 +384,7 @@ def _stopped(notebook: Path, what: str) -> NotebookError:
     failed = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("exception")]
     begun = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
     cell = next(iter(failed), begun[-1] if begun else "?")
-    return NotebookError(f"{notebook.name} stopped at cell {cell}: {what} (see {notebook})")
+    return kind(f"{notebook.name} stopped at cell {cell}: {what} (see {notebook})")
 
 
 _SERVERS = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url")

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from termmine import lattice
+from termmine.corpus import FOLD
 from termmine.errors import InputError
 from termmine.ngrams import as_codes, compiled, joined
 
@@ -23,6 +24,8 @@ _LAST_BORDER = re.compile(f".*(?:[\n ]|[{_MARKS}](?=[^{_MARKS}]))", re.DOTALL)
 UNKNOWN = -100.0  # nats; what a character costs where no word of the vocabulary ends
 BLOCK = 1 << 22  # characters that are cut at a time
 _LONGEST = 1 << 24  # characters; a longer stretch without any border is cut here, to keep memory bounded
+_FOLDED = np.arange(0x110000, dtype=np.uint32)  # code point → its half-width form
+_FOLDED[list(FOLD)] = list(FOLD.values())
 _ALNUM = np.array([chr(code).isascii() and chr(code).isalnum() for code in range(128)])
 
 
@@ -121,12 +124,12 @@ class Segmenter:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Whole documents cut into words, a line break behind each document.
+    """Whole documents cut into words, a line break behind each document but the text's last.
 
     Attributes
     ----------
-    codes : (characters,) code points
-    starts, ends : (tokens,) where each token begins and ends; marks, blanks and line breaks are no tokens
+    codes : (characters,) code points, letters and digits half-width
+    starts, ends : (tokens,) where each token begins and ends, ascending; borders are no tokens
     documents : (tokens,) number of each token's document, counted over all blocks
     """
 
@@ -144,12 +147,18 @@ class Block:
 class SegmentedText:
     """A corpus cut into words, as arrays, a block at a time; cut anew at each pass.
 
-    A hyphen between letters and digits joins them into one token, if a letter stands beside it: ZPW-2000A.
+    Full-width letters and digits become half-width ones. Whatever is no Han character, no number and no Latin letter is
+    a border, as in ``lattice.atoms``: marks, blanks, but also é or Ω. Borders end words, even inside one of the
+    vocabulary. A hyphen between letters and digits joins them into one token, if a letter stands beside it: ZPW-2000A.
 
     Parameters
     ----------
     lines : documents, to be read several times
     segmenter : how to cut them
+
+    Raises
+    ------
+    TypeError : the lines are an iterator, which can be read once only, or one str
 
     >>> words = pd.DataFrame({"term": ["蜂王", "产卵"], "count": [3, 2]})
     >>> (block,) = SegmentedText(["蜂王产卵。", "GPT-4"], Segmenter(words)).blocks()
@@ -164,10 +173,10 @@ class SegmentedText:
         self.segmenter = segmenter
 
     def blocks(self) -> Iterator[Block]:
-        """The text in blocks of some millions of characters."""
+        """The text in blocks of some millions of characters; no document goes over two."""
         documents = 0
         for text in joined(self.lines):
-            codes = as_codes(text)
+            codes = _FOLDED[as_codes(text)]
             begins = self.segmenter.begins(codes)
             ids, places = lattice.atoms(codes)
             is_border = np.repeat(ids == 0, np.diff(places))

@@ -3,7 +3,7 @@ import random
 import pandas as pd
 import pytest
 
-from termmine import corpus, discovery, segmentation
+from termmine import corpus, discovery, ngrams, segmentation
 from termmine.errors import InputError
 
 
@@ -112,3 +112,81 @@ def test_text_in_parts_is_cut_as_a_whole(size, monkeypatch):
     text = "电力系统，v3.5 电力\r\n\r\n系统电力。\n大电力"
     parts = [text[i : i + size] for i in range(0, len(text), size)]
     assert "".join(segmenter.spaced(parts)) == "电力 系统 ， v3.5   电力\r\n\r\n系统 电力 。\n大 电力"
+
+
+# --- text as arrays ---------------------------------------------------------------------------------------
+
+
+def cut(lines, **counts):
+    """(document, word) of every token, over all blocks."""
+    blocks = segmentation.SegmentedText(lines, segmentation.Segmenter(vocabulary(**counts))).blocks()
+    found = [(b.documents.tolist(), b.text(b.starts, b.ends)) for b in blocks]
+    return [pair for documents, words in found for pair in zip(documents, words, strict=True)]
+
+
+def test_marks_and_blanks_are_no_words():
+    assert cut(["蜂王，产卵 。", "", "工蜂!\t蜂王"], 蜂王=2, 产卵=1, 工蜂=1) == [
+        (0, "蜂王"),
+        (0, "产卵"),
+        (2, "工蜂"),
+        (2, "蜂王"),
+    ]
+    assert cut(["，。", ""], 蜂王=1) == cut([], 蜂王=1) == []
+
+
+def test_a_line_break_within_a_document_is_a_blank():
+    assert cut(["蜂\n王", "产"], 蜂王=1) == [(0, "蜂"), (0, "王"), (1, "产")]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ZPW-2000A", ["ZPW-2000A"]),
+        ("GPT-4-o蜂", ["GPT-4-o", "蜂"]),
+        ("2000-2001", ["2000", "2001"]),  # a span of numbers is no name
+        ("5-A", ["5-A"]),
+        ("-A A- A--B A-蜂", ["A", "A", "A", "B", "A", "蜂"]),
+        ("Ａ－Ｂ", ["A", "B"]),  # a full-width hyphen is a dash
+        ("Ａ-２", ["A-2"]),
+        ("é-A", ["A"]),
+    ],
+)
+def test_hyphens(text, words):
+    assert [word for _, word in cut([text], 蜂=1)] == words
+
+
+def test_a_mark_in_a_word_cuts_it():
+    words = pd.DataFrame({"term": ["蜂(王", "卵)"], "count": [5, 5]})
+    (block,) = segmentation.SegmentedText(["产蜂(王卵)"], segmentation.Segmenter(words)).blocks()
+    assert block.text(block.starts, block.ends) == ["产", "蜂", "王", "卵"]
+
+
+def test_characters_of_all_planes():
+    assert cut(["𠀀蜂\ud800王", "😀𠀀蜂"], 𠀀蜂=1) == [(0, "𠀀蜂"), (0, "王"), (1, "𠀀蜂")]
+
+
+def test_documents_are_counted_over_blocks(monkeypatch):
+    lines = ["蜂王产卵", "", "，", "工蜂 蜂王" * 5, "产卵"]
+    whole = cut(lines, 蜂王=2, 产卵=1, 工蜂=1)
+    assert [document for document, _ in whole] == [0, 0, *[3] * 10, 4]
+    for size in (1, 3, 6, 25, 26, 27):
+        monkeypatch.setattr(ngrams, "BLOCK", size)
+        assert cut(lines, 蜂王=2, 产卵=1, 工蜂=1) == whole
+
+
+def test_tokens_are_those_of_the_segmenter(sample):
+    lines = list(corpus.read_lines(sample / "domain.txt"))
+    segmenter = segmentation.Segmenter(discovery.discover(lines))
+    text = segmentation.SegmentedText(lines, segmenter)
+    words = [word for block in text.blocks() for word in block.text(block.starts, block.ends)]
+    has_letter = [[t for t in tokens if t.isalpha() and not t.isascii()] for tokens in segmenter.segment(lines)]
+    assert [word for word in words if word.isalpha() and not word.isascii()] == [t for line in has_letter for t in line]
+    again = [word for block in text.blocks() for word in block.text(block.starts, block.ends)]
+    assert again == words  # each pass cuts anew
+
+
+def test_a_text_is_read_several_times():
+    segmenter = segmentation.Segmenter(vocabulary(蜂王=1))
+    for lines in (iter(["蜂王"]), (line for line in ["蜂王"]), "蜂王"):
+        with pytest.raises(TypeError, match="read several times"):
+            segmentation.SegmentedText(lines, segmenter)
