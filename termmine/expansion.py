@@ -291,6 +291,7 @@ def rank_by_walk(
     k: int = 30,
     mutual: bool = False,
     damping: float = 0.85,
+    graph: "csr_array | None" = None,
 ) -> pd.DataFrame:
     """Order the words by how often a random walk that starts anew at the seeds comes by: personalised PageRank.
 
@@ -304,6 +305,7 @@ def rank_by_walk(
     k : nearest words each word is linked to
     mutual : link only words that are among each other's nearest
     damping : 0..1, below 1; how often the walk goes on to a neighbour
+    graph : what ``neighbour_graph`` made of the vectors, in place of ``k`` and ``mutual``; for several walks
 
     Returns
     -------
@@ -324,12 +326,10 @@ def rank_by_walk(
     >>> rank_by_walk(vectors, ["蜂蜜"], damping=0.5).round(3).values.tolist()   # p = ½·(1 − p), as 蜂蜜 has 1 − p
     [['蜂王', 0.333], ['花粉', 0.0]]
     """
-    if k < 1:
-        raise InputError(f"k must be 1 or more, got {k!r}")
     if not 0 <= damping < 1:
         raise InputError(f"damping must be 0 or more and below 1, got {damping!r}")
     words = _Words.of(vectors, seeds, centre, negative)
-    graph = _neighbour_graph(vectors, k, mutual)
+    graph = neighbour_graph(vectors, k=k, mutual=mutual) if graph is None else graph
     visits = _walk(graph, np.union1d(words.seeds, words.centre), damping)
     if words.negative.size:
         visits -= _walk(graph, words.negative, damping)
@@ -398,9 +398,17 @@ def _drawn(rng: np.random.Generator, rows: np.ndarray, share: float) -> np.ndarr
     return rng.choice(rows, max(1, round(share * rows.size)), replace=False)
 
 
-def _neighbour_graph(vectors: Vectors, k: int, mutual: bool) -> "csr_array":
-    """Symmetric matrix of cosines above 0 between nearest neighbours, (words, words)."""
+def neighbour_graph(vectors: Vectors, *, k: int = 30, mutual: bool = False) -> "csr_array":
+    """Symmetric matrix of cosines above 0 between nearest neighbours, (words, words); see ``rank_by_walk``.
+
+    Raises
+    ------
+    InputError : k below 1
+    """
     from scipy.sparse import coo_array
+
+    if k < 1:
+        raise InputError(f"k must be 1 or more, got {k!r}")
 
     size = len(vectors.terms)
     search = _Search(vectors, np.zeros(vectors.matrix.shape[1]), k + 1)  # a word is its own nearest

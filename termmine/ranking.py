@@ -124,7 +124,7 @@ def termhood(evidence: pd.DataFrame, weights: Mapping[str, Evidence] = EVIDENCE)
     """One score: the log-odds, in nats, that a candidate stands in a glossary, by its evidence alone.
 
     score = intercept + Σ weight · (x − mean) / deviation, the last factor within ±5. The odds are those of
-    the dictionary that the weights were fitted to, 1 candidate in 60; in another field read the order, not the odds.
+    the dictionary that the weights were fitted to, which held 1 candidate in 119; elsewhere read the order, not the odds.
 
     Parameters
     ----------

@@ -278,7 +278,7 @@ def test_the_walk_does_not_depend_on_batches(monkeypatch, batch):
 
 def test_more_equals_than_neighbours_do_not_add_links():
     same = embedding.Vectors(tuple("甲乙丙丁戊"), np.ones((5, 2), dtype=np.float32))
-    graph = expansion._neighbour_graph(same, 2, mutual=False).toarray()
+    graph = expansion.neighbour_graph(same, k=2, mutual=False).toarray()
     # by row: 甲 takes 乙丙, 乙 takes 甲丙, 丙 takes 甲乙; 丁 and 戊, pushed out by those before them, take 甲乙
     assert (graph[3:, 3:] == 0).all()
     assert np.count_nonzero(graph[3]) == np.count_nonzero(graph[4]) == 2
