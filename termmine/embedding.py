@@ -278,9 +278,10 @@ def embed_phrases(text: SegmentedText, terms: Sequence[str], config: EmbeddingCo
 
     As ``train_ppmi_svd``, but the rows are ``terms``, each a run of at most four words, and the contexts the
     ``contexts`` most frequent words before it and the same behind it, within ``window`` words in its document, all of
-    weight 1. So a term of several words has a vector of its own company, and what stands before it is told from what
-    stands behind: on electricity a window of 2 with sides ranked the terms near 50 seeds at an average precision of
-    .26, a window of 4 without sides at .15.
+    weight 1, whatever marks stand between; n(w) and n(c) are sums over these rows and contexts alone. So a term of
+    several words has a vector of its own company, and what stands before it is told from what stands behind: on
+    electricity a window of 2 with sides ranked the terms near 50 seeds at an average precision of .26, a window of 4
+    without sides at .15.
 
     Parameters
     ----------
@@ -294,7 +295,8 @@ def embed_phrases(text: SegmentedText, terms: Sequence[str], config: EmbeddingCo
 
     Raises
     ------
-    InputError : no terms, or another method
+    InputError : no terms, one twice, no word in the text, or another method
+    TypeError : the terms are one str
 
     >>> from termmine.segmentation import Segmenter
     >>> words = pd.DataFrame({"term": ["蜂王", "工蜂", "产卵", "采蜜"], "count": [2, 2, 2, 2]})
@@ -305,9 +307,15 @@ def embed_phrases(text: SegmentedText, terms: Sequence[str], config: EmbeddingCo
     config = config or EmbeddingConfig(method="ppmi-svd")
     if config.method != "ppmi-svd":
         raise InputError(f"phrases are embedded by method ppmi-svd, got {config.method!r}; set embedding.units=words")
+    if isinstance(terms, str):
+        raise TypeError("terms must be a list of strings, got one str")
     if not len(terms):
         raise InputError("there are no terms to embed; give at least one")
+    if len(set(terms)) < len(terms):
+        raise InputError(f"terms must be distinct, {pd.Series(terms).mode()[0]} is not; drop repeats")
     contexts = _frequent_words(text, config.contexts)
+    if not contexts.size:
+        raise InputError("the text holds no word; give text")
     rows = pd.Index(candidates.keys_of(terms))
     counts = sum(_phrase_contexts(block, rows, contexts, config.window) for block in text.blocks())
     totals = counts.sum(axis=1), counts.sum(axis=0)
@@ -334,7 +342,7 @@ def _phrase_contexts(block: Block, rows: pd.Index, contexts: pd.Index, window: i
 
     keys = candidates.keys_in(block, max_words=4, max_len=block.codes.size)
     row = rows.get_indexer(keys.ravel()).reshape(keys.shape)
-    token, longer = np.nonzero(row >= 0)
+    token, longer = np.nonzero((row >= 0) & (keys > 0))  # 0 is no run, and the key of ""
     row, last = row[token, longer], token + longer
     context = contexts.get_indexer(_word_keys(block))
     found_rows, found = [], []

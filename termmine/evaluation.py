@@ -615,27 +615,32 @@ def learning_curve(
 
     Parameters
     ----------
-    rank : seeds → terms, best first
+    rank : seeds → terms, best first; the seeds among them are not scored
     reference : what seeds are drawn from
     sizes : seeds given; a size of more than half the reference is left out, for too little would be left to find
-    draws : draws of each size
+    draws : draws of each size, without replacement within a draw
     topn : ranks looked at
+    seed : of the draws; the same seed and reference give each method the same seeds
 
     Returns
     -------
-    frame : ``seeds, draw, average_precision``; the first draws of two methods are the same
+    frame : ``seeds, draw, average_precision``; more draws leave the first ones as they were
 
     Raises
     ------
-    InputError : draws below 1
+    InputError : draws or a size below 1, or the reference is empty
+
+    >>> learning_curve(lambda seeds: [*seeds, "时间", "蜂王", "工蜂"], ["蜂王", "工蜂"], sizes=[1], draws=1)  # 1/2
+       seeds  draw  average_precision
+    0      1     0                0.5
     """
-    if draws < 1:
-        raise InputError(f"draws must be 1 or more, got {draws!r}")
-    reference = sorted(set(reference))
+    check_rank("draws", draws)
+    reference = _checked_reference(reference)
     rows = []
-    for size in (size for size in sizes if 2 * size <= len(reference)):
+    for size in (size for size in sizes if 2 * check_rank("a number of seeds", size) <= len(reference)):
         for draw in range(draws):
-            seeds = np.random.default_rng([seed, size, draw]).choice(reference, size, replace=False).tolist()
+            chosen = np.random.default_rng([seed, size, draw]).choice(len(reference), size, replace=False)
+            seeds = [reference[i] for i in chosen]  # an array of strings would drop a trailing NUL
             rest = set(reference) - set(seeds)
             found = without_seeds(rank(seeds), seeds)
             rows.append((size, draw, average_precision(found, rest, topn=topn)))
@@ -645,6 +650,13 @@ def learning_curve(
 def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, float, float]:
     """Mean and Student's t interval of a few draws; one draw has no interval (NaN).
 
+    mean ± t · s / √n, t the quantile of n − 1 degrees of freedom, s the sample's standard deviation. It tells how the
+    mean varies with what was drawn, e.g. seeds, not with the documents or the reference. Source: Student (1908).
+
+    Raises
+    ------
+    InputError : there are no values, or ``level`` does not lie between 0 and 1
+
     >>> [round(value, 3) for value in mean_interval([1.0, 2.0, 3.0])]         # 2 ± 4.303 · 1 / √3
     [2.0, -0.484, 4.484]
     """
@@ -652,6 +664,8 @@ def mean_interval(values: Sequence[float], level: float = 0.95) -> tuple[float, 
 
     check_level(level)
     values = np.asarray(values, dtype=float)
+    if not values.size:
+        raise InputError("there are no values to take a mean of; give one or more")
     if values.size < 2:
         return float(values.mean()), np.nan, np.nan
     half = t.ppf(0.5 + level / 2, values.size - 1) * values.std(ddof=1) / np.sqrt(values.size)

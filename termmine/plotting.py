@@ -117,7 +117,7 @@ def plot_precision_recall(curves: dict[str, pd.DataFrame], *, ax: Axes | None = 
 def plot_weights(weights: pd.Series, *, ax: Axes | None = None) -> Axes:
     """What each piece of evidence weighs, the heaviest on top; index the evidence."""
     ax = plt.gca() if ax is None else ax
-    weights = weights.reindex(weights.abs().sort_values().index)
+    weights = weights.iloc[np.argsort(weights.abs(), kind="stable")]
     ax.barh(weights.index, weights, color=np.where(weights > 0, "tab:blue", "tab:red"))
     ax.axvline(0, color="0.3", linewidth=0.8)
     ax.set(xlabel=LABELS["weight"])
@@ -125,13 +125,19 @@ def plot_weights(weights: pd.Series, *, ax: Axes | None = None) -> Axes:
 
 
 def plot_moves(terms: pd.DataFrame, *, x: str = "termhood", y: str = "score", ax: Axes | None = None) -> Axes:
-    """The score before against the score after; the terms that moved most are labelled."""
+    """The score before against the score after; of the best tenth after, the terms that rose most are labelled.
+
+    Parameters
+    ----------
+    terms : ``term`` and the columns ``x`` and ``y``, on one scale: on the line nothing moved
+    """
     ax = plt.gca() if ax is None else ax
     ax.scatter(terms[x], terms[y], s=5, alpha=0.4, color="0.5", linewidths=0)
-    ax.axline((terms[x].mean(), terms[x].mean()), slope=1, color="tab:red", linewidth=1)
+    if not terms.empty:  # nothing has no mean
+        ax.axline((terms[x].mean(), terms[x].mean()), slope=1, color="tab:red", linewidth=1)
     ax.set(xlabel=LABELS[x], ylabel="after learning 学习之后 (nats)")
     best = terms.nlargest(max(len(terms) // 10, 30), y)
-    moved = best.reindex((best[y] - best[x]).sort_values(ascending=False).index)
+    moved = best.iloc[np.argsort(best[x] - best[y], kind="stable")]
     _annotate(ax, moved.head(200), x, y, 25)
     return ax
 
@@ -148,7 +154,8 @@ def plot_learning_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
         (line,) = ax.plot(rows["seeds"], rows["average_precision"], marker="o", markersize=4, label=method)
         ax.fill_between(rows["seeds"], rows["low"], rows["high"], color=line.get_color(), alpha=0.15, linewidth=0)
     ax.set(xlabel=LABELS["seeds"], ylabel=LABELS["average_precision"], ylim=(0, None))
-    ax.legend(fontsize=8)
+    if not curve.empty:
+        ax.legend(fontsize=8)
     return ax
 
 

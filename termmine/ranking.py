@@ -51,13 +51,18 @@ _WIDEST = 5.0  # standard deviations; what lies further out counts as this
 _LEAST_ENTROPY = 0.05  # nats; keeps the logarithm finite
 _FUSION = 60  # Cormack, Clarke & Büttcher's constant: how little the very first ranks stand out
 _WORD_COHESION = 5.0  # nats; a single word holds together about as firmly as the firmest runs
+_NEEDED = (
+    *("term", "count", "doc_freq", "background_count", "word_count", "left_entropy", "right_entropy", "cohesion"),
+    *("nominal", "left_border", "right_border", "first_alone", "last_alone", "domain_first_alone", "domain_last_alone"),
+    *("first_word_count", "last_word_count", "first_word_background", "last_word_background"),
+)
 
 
 def gather_evidence(candidates: pd.DataFrame, *, domain_size: int, background_size: int) -> pd.DataFrame:
     """The evidence for each candidate, as ``EVIDENCE`` names it.
 
     - ``log_ratio``: ln((count / N) / ((background_count + 1) / G)), N and G the corpora's characters;
-      ``first_log_ratio, last_log_ratio``: that of its first and last word
+      ``first_log_ratio, last_log_ratio``: that of its first and last word, with the word's f (below) for count
     - ``log_frequency``: ln ln(1 + f), f its occurrences as a run of words; ``first_log_count, last_log_count``: ln f of
       its first and last word
     - ``log_entropy, min_entropy, max_entropy``: the smaller boundary entropy's logarithm, itself, and the larger one
@@ -78,8 +83,8 @@ def gather_evidence(candidates: pd.DataFrame, *, domain_size: int, background_si
     ------
     InputError : a column is missing, or a corpus is empty
     """
-    if missing := {"first_word_count", "nominal", "cohesion"} - set(candidates.columns):
-        raise InputError(f"termhood needs candidates.from_phrases; the frame lacks {', '.join(sorted(missing))}")
+    if missing := [name for name in _NEEDED if name not in candidates]:
+        raise InputError(f"termhood needs candidates.from_phrases; the frame lacks {', '.join(missing)}")
     for name, size in (("domain", domain_size), ("background", background_size)):
         if size < 1:
             raise InputError(f"the {name} is empty; termhood compares two corpora, give text")
@@ -114,28 +119,49 @@ def gather_evidence(candidates: pd.DataFrame, *, domain_size: int, background_si
     return pd.DataFrame(columns).astype(float)
 
 
-def standardise(evidence: pd.DataFrame) -> pd.DataFrame:
-    """Evidence in standard deviations from its mean in the field that the weights come from, within ±5."""
-    scaled = {name: (evidence[name] - e.mean) / e.deviation for name, e in EVIDENCE.items() if name in evidence}
-    return pd.DataFrame(scaled).clip(-_WIDEST, _WIDEST)
+def standardise(evidence: pd.DataFrame, weights: Mapping[str, Evidence] = EVIDENCE) -> pd.DataFrame:
+    """Evidence in standard deviations from its mean in the field that the weights come from, within ±5.
+
+    Parameters
+    ----------
+    evidence : as ``gather_evidence`` leaves it
+    weights : with the means and deviations; only what they name is returned
+
+    Raises
+    ------
+    InputError : the evidence lacks something that has a weight
+
+    >>> standardise(pd.DataFrame({"nominal": [3.0, 99.0]}), {"nominal": Evidence(1, 5, 2)})["nominal"].tolist()
+    [-1.0, 5.0]
+    """
+    if missing := [name for name in weights if name not in evidence]:
+        raise InputError(f"the evidence lacks {', '.join(missing)}; take all that gather_evidence gives")
+    scaled = {name: (evidence[name] - e.mean) / e.deviation for name, e in weights.items()}
+    return pd.DataFrame(scaled, index=evidence.index).clip(-_WIDEST, _WIDEST)
 
 
 def termhood(evidence: pd.DataFrame, weights: Mapping[str, Evidence] = EVIDENCE) -> pd.Series:
     """One score: the log-odds, in nats, that a candidate stands in a glossary, by its evidence alone.
 
     score = intercept + Σ weight · (x − mean) / deviation, the last factor within ±5. The odds are those of
-    the dictionary that the weights were fitted to, which held 1 candidate in 119; elsewhere read the order, not the odds.
+    the dictionary that the weights were fitted to, which held 1 candidate in 119; elsewhere read the order alone.
 
     Parameters
     ----------
     evidence : as ``gather_evidence`` leaves it
     weights : leave some out to see what they add
 
+    Raises
+    ------
+    InputError : no weights, or the evidence lacks something that has one
+
     >>> evidence = pd.DataFrame({name: [e.mean] for name, e in EVIDENCE.items()})
     >>> float(termhood(evidence)[0]), float(termhood(evidence.assign(nominal=-0.106 + 1.538)).round(3)[0])
     (-7.223, -6.629)
     """
-    scaled = standardise(evidence)
+    if not weights:
+        raise InputError("termhood needs weights, none were given; give one or more")
+    scaled = standardise(evidence, weights)
     return INTERCEPT + sum(scaled[name] * e.weight for name, e in weights.items())
 
 
@@ -151,7 +177,8 @@ def rank_fused(
     Parameters
     ----------
     candidates : all of them: ``term, score, rejected_by`` and other features
-    learned : ``term, score`` and other columns for those that were judged; their score replaces the candidates'
+    learned : ``term, score`` and other columns for those that were judged, all of them candidates; their score replaces
+        the candidates', of whatever scale: the unjudged are listed behind them
     min_term_len : characters of a kept term
     max_terms : kept terms at most
 
@@ -159,7 +186,17 @@ def rank_fused(
     -------
     frame : ``rank, term, score, …, rejected_by``; a candidate that was judged is kept whatever a rule says (it may be a
         seed). Further reasons: ``ranked_low`` (not judged), ``min_term_len: n``, ``max_terms: n``.
+
+    Raises
+    ------
+    InputError : a column is missing, a term stands twice, a judged one is no candidate or its score no number
+
+    >>> candidates = pd.DataFrame({"term": ["时间", "蜂王", "巢脾"], "score": [3.0, 2.0, 1.0], "rejected_by": ""})
+    >>> learned = pd.DataFrame({"term": ["巢脾", "蜂王"], "score": [5.0, 4.0]})
+    >>> rank_fused(candidates, learned)[["term", "score", "rejected_by"]].values.tolist()
+    [['巢脾', 5.0, ''], ['蜂王', 4.0, ''], ['时间', 3.0, 'ranked_low']]
     """
+    _check_judged(candidates, learned)
     terms = candidates.drop(columns="rank", errors="ignore").merge(
         learned, on="term", how="left", suffixes=("", "_learned")
     )
@@ -169,6 +206,20 @@ def rank_fused(
     _reject(terms, ~is_learned, "ranked_low")
     _reject(terms, terms["term"].str.len() < min_term_len, f"min_term_len: {min_term_len}")
     return _listed(terms, max_terms)
+
+
+def _check_judged(candidates: pd.DataFrame, learned: pd.DataFrame) -> None:
+    needed = ("candidates", candidates, ("term", "score", "rejected_by")), ("learned terms", learned, ("term", "score"))
+    for name, frame, columns in needed:
+        if missing := [column for column in columns if column not in frame]:
+            raise InputError(f"{name} must have the columns {', '.join(columns)}; missing: {', '.join(missing)}")
+        if not frame["term"].is_unique:
+            raise InputError(f"{name} must be distinct, {frame['term'][frame['term'].duplicated()].iloc[0]} is not")
+    unknown = ~learned["term"].isin(candidates["term"])
+    if unknown.any():
+        raise InputError(f"{learned['term'][unknown].iloc[0]} was judged and is no candidate; judge candidates alone")
+    if learned["score"].isna().any():
+        raise InputError(f"{learned['term'][learned['score'].isna()].iloc[0]} was judged without a score; give one")
 
 
 GROUPS = {
@@ -216,11 +267,15 @@ def fuse(*orders: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    orders : frames with ``term``, best first
+    orders : frames with ``term``, distinct, best first; one or more
 
     Returns
     -------
     frame : ``term, score``, best first, ties by ``term``; the union of the terms
+
+    Raises
+    ------
+    InputError : no order, or a term stands twice in one
 
     Source: Cormack, Clarke & Büttcher (2009).
 
@@ -228,6 +283,11 @@ def fuse(*orders: pd.DataFrame) -> pd.DataFrame:
     >>> fuse(first, second).round(4).values.tolist()                  # 1/61 + 1/61; 1/62
     [['蜂王', 0.0328], ['时间', 0.0161]]
     """
+    if not orders:
+        raise InputError("there are no orders to fuse; give one or more")
+    for terms in (order["term"] for order in orders):
+        if not terms.is_unique:
+            raise InputError(f"an order must not repeat terms, {terms[terms.duplicated()].iloc[0]} stands there twice")
     shares = [pd.Series(1 / (_FUSION + np.arange(1, len(order) + 1)), index=order["term"]) for order in orders]
     score = pd.concat(shares).groupby(level=0).sum()
     frame = pd.DataFrame({"term": score.index.astype(object), "score": score.to_numpy()})
@@ -283,7 +343,11 @@ _OWN_REASONS = ("not_reached", "ranked_low", "min_term_len", "max_terms")
 
 
 def rejected_by_rule(terms: pd.DataFrame) -> pd.Series:
-    """Whether a filter rule, not the ranking itself, threw each term out: (rows,) bool."""
+    """Whether a filter rule, not the ranking itself, threw each term out: (rows,) bool.
+
+    >>> rejected_by_rule(pd.DataFrame({"rejected_by": ["", "max_terms: 9", "has_digit"]})).tolist()
+    [False, False, True]
+    """
     reason = terms["rejected_by"].str.split(":").str[0]
     return (reason != "") & ~reason.isin(_OWN_REASONS)
 

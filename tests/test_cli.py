@@ -31,7 +31,7 @@ def texts(tmp_path, monkeypatch, sample):
     (tmp_path / "other.txt").write_text("集成电路\n半导体\n", encoding="utf-8")
     (tmp_path / "rare.txt").write_text("养蜂员\n", encoding="utf-8")
     (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "terms.csv").write_text("养蜂员\n", encoding="utf-8")
+    (tmp_path / "mine" / "terms.csv").write_text("养蜂员\n电力\n", encoding="utf-8")
     (tmp_path / "folder").mkdir()
     (tmp_path / "folder" / "precious.doc").touch()
     return tmp_path
@@ -52,7 +52,7 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         (("run", "--domain", "gbk.txt", "--background", "news.txt"), "gbk.txt is not UTF-8 at byte 0"),
         (("run", "sample", "--domain", "a.txt"), "not both"),
         (("run", "nosuch"), "there is no data set 'nosuch'; there are: law, news, sample"),
-        (("run", "sample", "--preset", "nosuch"), "there is no preset 'nosuch'; there is: classic"),
+        (("run", "sample", "--preset", "nosuch"), "there is no preset 'nosuch'; there are: best, classic"),
         (("run", "sample", "-p", "discovery.min_cuont=3"), "discovery has no parameter 'min_cuont'; it has: method"),
         (("run", "sample", "-p", "discovry.min_count=3"), "there is no stage 'discovry'"),
         (("run", "sample", "-p", "discovery.domain=x"), "discovery has no parameter 'domain'"),
@@ -77,6 +77,16 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         (("run", "--domain", "a.txt", "./a.txt"), "a.txt is given twice"),
         ((*OWN, "--out", "mine", "--reference", "mine/terms.csv"), "--out mine holds other files"),
         ((*OWN, "--seeds", "other.txt"), "none of the 2 seed terms in other.txt occurs in"),
+        ((*OWN, "--reference", "rare.txt"), "a reference needs two terms or more, rare.txt holds 养蜂员 alone"),
+        ((*OWN, "-p", "expansion.centre_words=[半导体]"), "none of the 1 expansion.centre_words occurs in the domain"),
+        ((*OWN, "-p", "expansion.negative_words=[半导体]"), "none of the 1 expansion.negative_words occurs in"),
+        ((*OWN, "-p", "expansion.method=magic"), "expansion.method must be pu or transitive or centroid"),
+        ((*OWN, "-p", "expansion.self_weight=-1"), "expansion.self_weight must be a finite number, 0 or more"),
+        ((*OWN, "-p", "contrast.score=magic"), "contrast.score must be termhood or smoothed_ratio"),
+        ((*OWN, "-p", "contrast.units=words"), "contrast.score=termhood needs contrast.units=phrases"),
+        ((*OWN, "-p", "contrast.max_words=5"), "contrast.max_words must be"),
+        ((*OWN, "-p", "embedding.method=word2vec"), "embedding.method must be ppmi-svd for phrases"),
+        ((*OWN, "--background", "empty.txt"), "empty.txt is empty"),
         ((*OWN, "--rules", "none.json"), "none.json cannot be read"),
         ((*OWN, "--rules", "a.txt"), "a.txt are not JSON"),
         ((*OWN, "--out", "a.txt"), "--out must be a folder, a.txt is a file"),

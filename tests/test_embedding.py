@@ -1,4 +1,6 @@
+import collections
 import importlib
+import itertools
 import math
 import os
 import pickle
@@ -6,10 +8,11 @@ import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
 import threadpoolctl
 
-from termmine import corpus, embedding
+from termmine import corpus, embedding, ngrams, segmentation
 from termmine.errors import InputError
 
 SENTENCES = [["蜂王", "产卵", "工蜂", "哺育"], ["工蜂", "采集", "花粉"], ["蜂王", "工蜂", "蜂箱"]] * 30
@@ -338,3 +341,140 @@ def test_windows_end_with_the_document_and_skip_rare_tokens():
 def test_odd_tokens_stay_apart():
     sentences = [["a\0", "a", "\ud800", "NA"], ["NA", "nan", "a\0b", ""]] * 2
     assert set(train_any("ppmi-svd", sentences).terms) == {"a\0", "a", "\ud800", "NA", "nan", "a\0b", ""}
+
+
+# --- runs of words ----------------------------------------------------------------------------------------
+
+VOCABULARY = pd.DataFrame({"term": ["蜂王", "产卵", "工蜂", "采蜜", "蜂箱"], "count": [5, 4, 3, 2, 1]})
+
+
+def cut(*lines):
+    return segmentation.SegmentedText(list(lines), segmentation.Segmenter(VOCABULARY))
+
+
+def embed(lines, terms, **settings):
+    settings = {"size": 20, "window": 1, "smoothing": 1, "weighting": 1} | settings
+    return embedding.embed_phrases(cut(*lines), terms, embedding.EmbeddingConfig(method="ppmi-svd", **settings))
+
+
+def phrase_ppmi(lines, terms, config):
+    """The definition, run by run: rows of PPMI over (side, word)."""
+    text = [cut(line).segmenter.tokens(line) for line in lines]
+    frequent = collections.Counter(word for words in text for word in words)
+    assert len(frequent) <= config.contexts
+    columns = [(side, word) for side in (-1, 1) for word in sorted(frequent)]
+    counts = np.zeros((len(terms), len(columns)))
+    for words in text:
+        for i, j in itertools.combinations(range(len(words) + 1), 2):
+            if j - i <= 4 and (run := "".join(words[i:j])) in terms:
+                for d in range(1, config.window + 1):
+                    for side, place in ((-1, i - d), (1, j - 1 + d)):
+                        if 0 <= place < len(words):
+                            counts[terms.index(run), columns.index((side, words[place]))] += 1
+    smoothed = np.where(counts.sum(axis=0) > 0, counts.sum(axis=0) ** config.smoothing, 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        pmi = np.log(counts * smoothed.sum() / np.outer(counts.sum(axis=1), smoothed))
+    return np.where(counts > 0, np.maximum(pmi, 0), 0)
+
+
+def products(matrix):
+    matrix = matrix.astype(float)
+    return matrix @ matrix.T
+
+
+def test_phrase_vectors_by_hand():
+    # 产卵 stands behind 蜂王 twice and before 工蜂 twice: two contexts, of which each count, n(w) and n(c) are 2;
+    # Σ n = 4. Each PMI is ln(2·4 / (2·2)) = ln 2. The same word on the other side is another context: no product
+    vectors = embed(["蜂王产卵", "产卵工蜂"] * 2, ["蜂王", "工蜂", "采蜜"])
+    assert vectors.terms == ("蜂王", "工蜂", "采蜜")
+    assert vectors.matrix.shape == (3, 20) and vectors.matrix.dtype == np.float32
+    assert products(vectors.matrix) == pytest.approx(np.log(2) ** 2 * np.diag([1, 1, 0]), abs=1e-5)
+
+
+def test_smoothing_counts_contexts():
+    # contexts 产卵 (n 3) and 采蜜 (n 1) behind; 蜂王 has 2 of 产卵, 工蜂 1 of each: Σ √n = √3 + 1
+    lines = ["蜂王产卵", "蜂王产卵", "工蜂产卵", "工蜂采蜜"]
+    root = 3**0.5
+    queen = np.log(2 * (root + 1) / (2 * root))
+    worker = [max(0, np.log((root + 1) / (2 * root))), np.log((root + 1) / 2)]
+    expected = [[queen**2, queen * worker[0]], [queen * worker[0], worker[0] ** 2 + worker[1] ** 2]]
+    got = products(embed(lines, ["蜂王", "工蜂"], smoothing=0.5).matrix)
+    assert got == pytest.approx(np.array(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("settings", [{}, {"window": 2}, {"window": 3, "smoothing": 0.5}])
+def test_phrase_vectors_are_the_definition(settings):
+    rng = np.random.default_rng(1)
+    words = VOCABULARY["term"].tolist()
+    lines = ["".join(rng.choice(words, rng.integers(1, 10))) for _ in range(40)]
+    terms = words + [a + b for a, b in itertools.permutations(words, 2)][:8]
+    config = embedding.EmbeddingConfig(**{"window": 1, "smoothing": 1} | settings)
+    vectors = embed(lines, terms, **settings, size=30)
+    assert products(vectors.matrix) == pytest.approx(products(phrase_ppmi(lines, terms, config)), abs=1e-3)
+
+
+def test_a_run_of_words_has_its_own_company():
+    # 蜂王产卵 is followed by 采蜜, 蜂王 alone by 蜂箱 or 产卵; 工蜂 has the company of the run
+    lines = ["蜂王产卵采蜜", "工蜂采蜜", "蜂王蜂箱"] * 3
+    units = embed(lines, ["蜂王产卵", "工蜂", "蜂王"]).units()
+    assert units @ units.T == pytest.approx(np.array([[1, 1, 0], [1, 1, 0], [0, 0, 1]]), abs=1e-5)
+
+
+def test_contexts_end_with_the_window_and_the_document():
+    assert embed(["工蜂采蜜", "蜂王", "产卵"], ["蜂王", "工蜂"]).matrix.any(axis=1).tolist() == [False, True]
+    # 产卵 stands behind 采蜜, and two words behind 蜂王: n = 1 of 2 each, Σ n = 5 at a window of 2
+    lines, terms = ["蜂王工蜂产卵", "蜂箱采蜜", "采蜜产卵"], ["蜂王", "采蜜", "蜂箱"]
+    near, far = (products(embed(lines, terms, window=w).matrix)[0, 1] for w in (1, 2))
+    assert [near, far] == pytest.approx([0, np.log(5 / 4) ** 2], abs=1e-5)
+
+
+def test_marks_are_no_context_and_no_wall():
+    with_mark, without = (embed([f"蜂王{mark}采蜜", "工蜂产卵"], ["蜂王", "工蜂"]).matrix for mark in ("，", ""))
+    assert products(with_mark) == pytest.approx(products(without), abs=1e-6)
+    # but a run ends at a mark
+    assert not embed(["蜂王，采蜜产卵", "工蜂产卵"], ["蜂王采蜜"]).matrix.any()
+
+
+def test_a_phrase_that_is_no_run_gets_zeros():
+    lines = ["蜂王产卵工蜂采蜜蜂箱", "工蜂采蜜蜂王"] * 2
+    terms = ["蜂王", "天气", "王产", "", "蜂王产卵工蜂采蜜", "蜂王产卵工蜂采蜜蜂箱"]
+    found = embed(lines, terms).matrix.any(axis=1)
+    assert found.tolist() == [True, False, False, False, True, False]  # four words at most
+    assert not embed(lines, ["天气"]).matrix.any()
+
+
+def test_only_the_most_frequent_words_are_contexts():
+    lines = ["蜂王产卵", "产卵工蜂", "产卵采蜜", "采蜜蜂箱"]  # 产卵 3, 采蜜 2
+    few = embed(lines, ["蜂王", "采蜜", "蜂箱"], contexts=1)
+    assert few.matrix.any(axis=1).tolist() == [True, True, False]  # 蜂箱 stands beside 采蜜 alone
+
+
+def test_blocks_and_the_order_of_terms_and_documents_change_no_vector(monkeypatch):
+    lines = ["蜂王产卵采蜜", "工蜂采蜜", "蜂王蜂箱", "产卵工蜂蜂箱"] * 2
+    terms = ["蜂王产卵", "工蜂", "蜂王", "采蜜"]
+    whole = products(embed(lines, terms, window=2).matrix)
+    assert products(embed(lines[::-1], terms, window=2).matrix) == pytest.approx(whole, abs=1e-4)
+    assert products(embed(lines, terms[::-1], window=2).matrix)[::-1, ::-1] == pytest.approx(whole, abs=1e-4)
+    monkeypatch.setattr(ngrams, "BLOCK", 3)  # each document in a block of its own
+    assert len(list(cut(*lines).blocks())) > 1
+    assert products(embed(lines, terms, window=2).matrix) == pytest.approx(whole, abs=1e-4)
+
+
+def test_what_cannot_be_embedded():
+    with pytest.raises(InputError, match="no terms to embed"):
+        embed(["蜂王"], [])
+    with pytest.raises(InputError, match="terms must be distinct, 蜂王 is not"):
+        embed(["蜂王产卵"], ["蜂王", "产卵", "蜂王"])
+    with pytest.raises(TypeError, match="terms must be a list"):
+        embed(["蜂王产卵"], "蜂王")
+    for lines in ([], [""], ["，。"]):
+        with pytest.raises(InputError, match="holds no word"):
+            embed(lines, ["蜂王"])
+    with pytest.raises(InputError, match="by method ppmi-svd, got 'word2vec'"):
+        embedding.embed_phrases(cut("蜂王"), ["蜂王"], embedding.EmbeddingConfig())
+
+
+def test_phrases_are_embedded_the_same_twice_over():
+    lines = ["蜂王产卵采蜜", "工蜂采蜜", "蜂王蜂箱"] * 3
+    one, two = (embed(lines, ["蜂王", "工蜂", "蜂王产卵"], window=2) for _ in range(2))
+    assert np.array_equal(one.matrix, two.matrix)

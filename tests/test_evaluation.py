@@ -461,3 +461,97 @@ def test_more_pairs_than_the_first_table_holds():
 def test_no_document_and_no_term():
     assert lattice.Trie(["蜂"]).count_by_document([]).shape == (0, 1)
     assert lattice.Trie([]).count_by_document(["蜂"]).shape == (1, 0)
+
+
+# --- what seeds bring -----------------------------------------------------------------------------------------
+
+
+def test_the_learning_curve_by_hand():
+    # The ranker puts one wrong term first, then whatever it was not given: with r terms left, their precisions are
+    # 1/2, 2/3, …, r/(r + 1)
+    reference = ["甲", "乙", "丙", "丁", "戊", "己"]
+
+    def rank(seeds):
+        return [*seeds, "时间", *(term for term in reference if term not in seeds)]
+
+    table = evaluation.learning_curve(rank, reference, sizes=[1, 2, 3, 4], draws=2)
+    assert table[["seeds", "draw"]].values.tolist() == [[1, 0], [1, 1], [2, 0], [2, 1], [3, 0], [3, 1]]
+    for size, expected in ((1, 5), (2, 4), (3, 3)):
+        by_hand = sum(i / (i + 1) for i in range(1, expected + 1)) / expected
+        assert table.loc[table["seeds"] == size, "average_precision"].tolist() == pytest.approx([by_hand] * 2)
+    short = evaluation.learning_curve(rank, reference, sizes=[3], draws=1, topn=2)
+    assert short["average_precision"].tolist() == pytest.approx([1 / 2 / 3])  # the seeds take no rank
+
+
+def draws_of(reference, **settings):
+    seen = []
+
+    def rank(seeds):
+        seen.append(seeds)
+        return []
+
+    table = evaluation.learning_curve(rank, reference, **settings)
+    assert (table["average_precision"] == 0).all() and len(table) == len(seen)
+    return seen
+
+
+def test_draws_are_those_of_the_seed():
+    reference = [f"词{i}" for i in range(40)]
+    few = draws_of(reference, sizes=[5, 20], draws=3)
+    many = draws_of(set(reference), sizes=[20, 5], draws=4)
+    assert few[:3] == many[4:7] and few[3:] == many[:3]  # neither other sizes nor more draws nor the order change them
+    assert all(
+        len(set(seeds)) == size and set(seeds) <= set(reference)
+        for seeds, size in zip(few, [5] * 3 + [20] * 3, strict=True)
+    )
+    assert len(set(map(tuple, few))) == 6
+    assert few != draws_of(reference, sizes=[5, 20], draws=3, seed=1)
+
+
+def test_odd_terms_are_drawn_as_they_are():
+    (seeds,) = draws_of(["a\0", "a", "NA", "\ud800"], sizes=[2], draws=1)
+    assert set(seeds) < {"a\0", "a", "NA", "\ud800"}
+    every = {term for seed in range(20) for term in draws_of(["a\0", "b\0"], sizes=[1], draws=1, seed=seed)[0]}
+    assert every == {"a\0", "b\0"}
+
+
+def test_too_many_seeds_leave_no_row():
+    table = evaluation.learning_curve(list, ["甲", "乙", "丙"], sizes=[2])
+    assert table.empty and list(table) == ["seeds", "draw", "average_precision"]
+
+
+def test_what_has_no_learning_curve():
+    with pytest.raises(InputError, match="reference list is empty"):
+        evaluation.learning_curve(list, [])
+    with pytest.raises(TypeError, match="list of strings"):
+        evaluation.learning_curve(list, "甲乙")
+    for draws in (0, 1.5):
+        with pytest.raises(InputError, match="draws must be 1 or more"):
+            evaluation.learning_curve(list, ["甲", "乙"], sizes=[1], draws=draws)
+    with pytest.raises(InputError, match="a number of seeds must be 1 or more"):
+        evaluation.learning_curve(list, ["甲", "乙"], sizes=[0])
+
+
+def test_the_interval_of_a_mean_by_hand():
+    # s² = (1 + 1 + 9 + 9) / 3; t(.95, 3) = 2.3534, from a table
+    mean, low, high = evaluation.mean_interval([4, 6, 2, 8], level=0.9)
+    half = 2.3534 * (20 / 3) ** 0.5 / 2
+    assert [mean, low, high] == pytest.approx([5, 5 - half, 5 + half], abs=1e-3)
+    assert evaluation.mean_interval([0.25] * 3) == (0.25, 0.25, 0.25)
+
+
+def test_one_draw_has_no_interval_and_none_no_mean():
+    mean, low, high = evaluation.mean_interval([0.5])
+    assert mean == 0.5 and math.isnan(low) and math.isnan(high)
+    with pytest.raises(InputError, match="no values"):
+        evaluation.mean_interval([])
+    with pytest.raises(InputError, match="level must lie between 0 and 1"):
+        evaluation.mean_interval([1, 2], level=1)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    covered = [
+        low < 3 < high for _, low, high in (evaluation.mean_interval(rng.normal(3, 1, 5), 0.8) for _ in range(2000))
+    ]
+    assert np.mean(covered) == pytest.approx(0.8, abs=0.03)  # three standard errors

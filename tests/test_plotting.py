@@ -22,6 +22,17 @@ FRAME = pd.DataFrame(
     }
 )
 CURVE = pd.DataFrame({"recall": [0.1, 0.2], "precision": [1.0, 0.5]})
+WEIGHTS = pd.Series({"nominal": 0.5, "cohesion": -0.75, "is_word": 0.25, "left_border": -0.25})
+MOVES = pd.DataFrame({"term": WORDS, "termhood": [1.0, 2.0, 3.0, 4.0], "score": [4.0, 2.5, 3.0, 1.0]})
+LEARNED = pd.DataFrame(
+    {
+        "method": ["pu", "centroid", "pu"],
+        "seeds": [20, 20, 50],
+        "average_precision": [0.2, 0.1, 0.3],
+        "low": [0.15, 0.05, 0.2],
+        "high": [0.25, 0.15, 0.4],
+    }
+)
 PICTURES = {
     "pmi": lambda ax: plotting.plot_strength(FRAME, threshold=0.5, ax=ax),
     "cohesion": lambda ax: plotting.plot_strength(FRAME, y="cohesion", ax=ax),
@@ -31,6 +42,11 @@ PICTURES = {
     "similarities": lambda ax: plotting.plot_similarities({"random": np.linspace(0, 1, 9)}, floor=0.6, ax=ax),
     "hops": lambda ax: plotting.plot_hops(FRAME, [0.6, 0.7], ax=ax),
     "curve": lambda ax: plotting.plot_precision_recall({"list": CURVE}, ax=ax),
+    "weights": lambda ax: plotting.plot_weights(WEIGHTS, ax=ax),
+    "moves": lambda ax: plotting.plot_moves(MOVES, ax=ax),
+    "no moves": lambda ax: plotting.plot_moves(MOVES.head(0), ax=ax),
+    "learning": lambda ax: plotting.plot_learning_curve(LEARNED, ax=ax),
+    "nothing learned": lambda ax: plotting.plot_learning_curve(LEARNED.head(0), ax=ax),
     "stages": lambda ax: plotting.plot_stages(pd.Series({"found": 3, "rejected": 1}), ax=ax),
 }
 
@@ -63,3 +79,36 @@ def test_labels_do_not_pile_up(ax):
     lone = pd.DataFrame({"term": ["远"], "count": [500], "background_count": [900], "score": [0.4]})
     plotting.plot_contrast(pd.concat([crowd, lone]), ax=ax)
     assert [text.get_text() for text in ax.texts] == ["词0", "远"]
+
+
+def test_the_heaviest_evidence_is_on_top(ax):
+    plotting.plot_weights(WEIGHTS, ax=ax)
+    labels = [label.get_text() for label in ax.get_yticklabels()]
+    assert labels == ["is_word", "left_border", "nominal", "cohesion"]  # from below; equals as they came
+    assert [bar.get_width() for bar in ax.patches] == [0.25, -0.25, 0.5, -0.75]
+    blue, red = plt.matplotlib.colors.to_rgba("tab:blue"), plt.matplotlib.colors.to_rgba("tab:red")
+    assert [bar.get_facecolor() for bar in ax.patches] == [blue, red, blue, red]
+
+
+def test_what_rose_most_is_labelled_first(ax):
+    # all at one place but for the last: only the first label of the pile has room
+    crowd = pd.DataFrame({"term": [f"词{i}" for i in range(40)], "termhood": 1.0, "score": np.linspace(2, 2.001, 40)})
+    fell = pd.DataFrame({"term": ["跌"], "termhood": [5.0], "score": [-3.0]})
+    plotting.plot_moves(pd.concat([fell, crowd]), ax=ax)
+    assert [text.get_text() for text in ax.texts] == ["词39"]  # 跌 is not among the best 30
+    (line,) = ax.lines
+    assert line.get_slope() == 1
+    x, y = line.get_xy1()
+    assert x == y  # on this line nothing moved
+
+
+def test_each_method_has_its_line_and_its_band(ax):
+    plotting.plot_learning_curve(LEARNED, ax=ax)
+    assert [line.get_label() for line in ax.lines] == ["pu", "centroid"]
+    assert ax.lines[0].get_xydata().tolist() == [[20, 0.2], [50, 0.3]]
+    low, high = (
+        ax.collections[0].get_paths()[0].vertices[:, 1].min(),
+        ax.collections[0].get_paths()[0].vertices[:, 1].max(),
+    )
+    assert (low, high) == (0.15, 0.4)
+    assert ax.get_ylim()[0] == 0

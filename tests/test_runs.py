@@ -1,18 +1,21 @@
 import csv
 import json
 import re
+import shutil
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 
-from termmine import corpus, export, runs
+from termmine import corpus, embedding, export, judging, runs
 from termmine.errors import InputError, NotebookError
 
 FOLDER = [
     *(f"{name}{end}" for name in runs.NOTEBOOKS.values() for end in (".ipynb", ".html")),
     "index.html", "words.parquet", "words.csv", "background_words.parquet", "candidates.parquet", "contrast.parquet",
-    "vectors.npz", "expansion.parquet", "terms.csv", "seeds.txt", "losses.csv", "metrics.json", "manifest.json",
+    "evidence.parquet", "vectors.npz", "expansion.parquet", "terms.csv", "seeds.txt", "losses.csv", "ablation.csv",
+    "learning_curve.csv", "judging.csv", "metrics.json", "manifest.json",
 ]  # fmt: skip
 
 
@@ -22,6 +25,12 @@ def done(tmp_path_factory):
     return run(tmp_path_factory.mktemp("run") / "sample")
 
 
+@pytest.fixture(scope="module")
+def classic(tmp_path_factory):
+    """The same with the classic preset."""
+    return run(tmp_path_factory.mktemp("run") / "classic", preset="classic")
+
+
 def run(out, **changes):
     from termmine import datasets
 
@@ -29,6 +38,20 @@ def run(out, **changes):
     settings = {"domain": (files.domain,), "background": (files.background,), "reference": files.reference} | changes
     job = runs.Job(name="sample", out=out, command="termmine run sample", **settings)
     return runs.run(job).parent
+
+
+def rerun(done, out, parameters, **changes):
+    """A copy of a finished run with the stages of ``parameters`` run again."""
+    from termmine import datasets
+
+    shutil.copytree(done, out)
+    files = datasets.get("sample")
+    settings = {"domain": (files.domain,), "background": (files.background,), "reference": files.reference} | changes
+    job = runs.Job(name="sample", out=out, **settings)
+    merged = runs.merge(runs.read_preset("best"), parameters)
+    for stage in parameters:
+        runs._execute(job, stage, merged[stage], progress=False)
+    return out
 
 
 pytestmark = pytest.mark.slow
@@ -50,31 +73,119 @@ def test_terms_csv_has_the_agreed_columns(done):
     assert scores == sorted(scores, reverse=True)
     text = "\n".join(corpus.read_lines(Path(__file__).parents[1] / "data" / "sample" / "domain.txt"))
     for row in kept:
-        assert len(row["term"]) >= 3 and re.search("[\u4e00-\u9fa5]", row["term"])
+        assert len(row["term"]) >= 2 and re.search("[\u4e00-\u9fa5]", row["term"])
         assert int(row["count"]) >= int(row["doc_freq"]) >= 1
         assert int(row["count"]) >= text.count(row["term"])
 
 
-def test_the_chain_finds_the_field(done):
-    terms = export.read_frame(done / "terms.csv")
-    top = terms.loc[terms["rejected_by"] == "", "term"].head(50).tolist()
+def scores(folder):
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["evaluation"]
+
+
+def kept_terms(folder):
+    terms = export.read_frame(folder / "terms.csv")
+    return terms.loc[terms["rejected_by"] == "", "term"].tolist()
+
+
+def test_the_best_chain_finds_the_field(done):
     reference = set(corpus.read_terms(Path(__file__).parents[1] / "data" / "sample" / "reference.txt"))
+    top = kept_terms(done)[:50]
+    assert len(reference & set(top)) >= 35, top
+    assert scores(done)["average_precision"] > 0.65
+    assert scores(done)["attested_recall"] > 0.95
+
+
+def test_the_classic_chain_finds_the_field(classic, done):
+    reference = set(corpus.read_terms(Path(__file__).parents[1] / "data" / "sample" / "reference.txt"))
+    top = kept_terms(classic)[:50]
     assert len(reference & set(top)) >= 30, top
-    metrics = json.loads((done / "metrics.json").read_text(encoding="utf-8"))["evaluation"]
-    assert metrics["average_precision"] > 0.25
-    assert metrics["attested_recall"] > 0.4
+    assert all(len(term) >= 3 for term in top)
+    assert 0.25 < scores(classic)["average_precision"] < scores(done)["average_precision"] / 1.5
+    assert scores(classic)["attested_recall"] > 0.4
+    terms = export.read_frame(classic / "terms.csv")
+    assert {"hop", "parent", "similarity"} <= set(terms) and "cohesion" not in terms
 
 
-def test_seeds_are_not_scored(done):
-    seeds = corpus.read_terms(done / "seeds.txt")
-    losses = export.read_frame(done / "losses.csv")
+def test_without_a_seed_list_the_best_preset_has_no_seeds(done):
+    assert (done / "seeds.txt").read_text() == ""
+    assert len(export.read_frame(done / "losses.csv")) == scores(done)["reference_terms"] == 128
+
+
+def test_seeds_are_not_scored(classic):
+    seeds = corpus.read_terms(classic / "seeds.txt")
+    losses = export.read_frame(classic / "losses.csv")
     assert len(seeds) == 50
     assert not set(seeds) & set(losses["term"])
-    metrics = json.loads((done / "metrics.json").read_text(encoding="utf-8"))["evaluation"]
+    metrics = scores(classic)
     assert metrics["reference_terms"] == len(losses)
     assert sum(n for name, n in metrics.items() if name in {
         "reference_not_in_the_corpus", "reference_not_a_candidate", "reference_rejected", "reference_ranked_low",
         "reference_found"}) == len(losses)  # fmt: skip
+
+
+def test_each_part_adds_to_the_floors(done):
+    value = export.read_frame(done / "ablation.csv").rename(columns={"order": "term"})
+    value = dict(zip(value["term"], value["average_precision"], strict=True))
+    assert value["random"] < value["frequency"] < value["termhood"]
+    assert {"TF-IDF", "log ratio", "termhood without neighbours", "termhood with rules", "final list"} <= set(value)
+
+
+def test_the_learning_curve_is_drawn_from_the_reference(done):
+    curve = export.read_frame(done / "learning_curve.csv").rename(columns={"method": "term"})
+    assert set(curve["term"]) == {"without seeds", "pu", "centroid", "ensemble", "walk"}
+    assert sorted(set(curve["seeds"])) == [20] and sorted(set(curve["draw"])) == [0, 1, 2, 3, 4]
+
+
+def test_no_reference_term_influences_the_list(done, tmp_path, sample):
+    scrambled = [line[::-1] for line in corpus.read_lines(sample / "reference.txt")]
+    (tmp_path / "scrambled.txt").write_text("\n".join([*scrambled, "天气", "医院"]), encoding="utf-8")
+    out = run(tmp_path / "out", reference=tmp_path / "scrambled.txt")
+    assert (out / "terms.csv").read_bytes() == (done / "terms.csv").read_bytes()
+    assert (out / "expansion.parquet").read_bytes() == (done / "expansion.parquet").read_bytes()
+    assert scores(out)["average_precision"] != scores(done)["average_precision"]
+
+
+def test_seeds_pull_the_list_and_stay_in_it(done, tmp_path, sample):
+    seeds = ["蜂王", "工蜂", "雄蜂", "分蜂", "这种", "不在文中的词"]
+    (tmp_path / "seeds.txt").write_text("\n".join(seeds), encoding="utf-8")
+    quick = {"expansion": {"curve_draws": 0}, "evaluation": {"samples": 0}}
+    out = rerun(done, tmp_path / "out", quick, seeds=tmp_path / "seeds.txt")
+    metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["expansion"]
+    assert metrics["missing_seeds"] >= 1 and metrics["seeds"] >= 4
+    assert {"蜂王", "工蜂"} <= set(kept_terms(out))
+    assert kept_terms(out) != kept_terms(done)
+    assert export.read_frame(out / "terms.csv")["similarity"].notna().any()
+
+
+def test_verdicts_are_kept_and_correct_the_precision(done, tmp_path):
+    out = rerun(done, tmp_path / "out", {})
+    sheet = judging.read_verdicts(out / "judging.csv")
+    assert len(sheet) == 200 and not set(sheet["term"]) & set(export.read_frame(out / "losses.csv")["term"])
+    sheet["verdict"] = ["yes", "no"] * 100
+    judging.write_sheet(sheet, out / "judging.csv")
+    before = scores(out)["precision_at_100"]
+    run(out)
+    assert judging.read_verdicts(out / "judging.csv")["verdict"].tolist() == ["yes", "no"] * 100
+    metrics = scores(out)
+    assert metrics["precision_at_100"] == before < metrics["precision_corrected"] < 1
+    assert metrics["low"] < metrics["precision_corrected"] < metrics["high"]
+
+
+def test_vectors_of_another_text_are_refused(done, tmp_path):
+    out = rerun(done, tmp_path / "out", {})
+    embedding.Vectors(("变压器", "断路器"), np.eye(2, dtype=np.float32)).save(out / "vectors.npz")
+    with pytest.raises(InputError, match=r"none of the candidates has a vector: vectors\.npz belongs to another text"):
+        rerun(out, tmp_path / "again", {"expansion": {}})
+
+
+def test_a_text_can_be_its_own_reference(done, tmp_path, sample):
+    defined = "".join(
+        f"{term}是指养蜂用的一种东西。\n" for term in ("蜂王", "巢脾", "蜂箱", "工蜂", "花粉") for _ in range(3)
+    )
+    (tmp_path / "d.txt").write_text((sample / "domain.txt").read_text(encoding="utf-8") + defined, encoding="utf-8")
+    parameters = {"evaluation": {"definitions": True, "samples": 0}}
+    out = rerun(done, tmp_path / "out", parameters, domain=(tmp_path / "d.txt",), reference=None)
+    assert scores(out)["attested_terms"] >= 5 and scores(out)["average_precision"] > 0.1
 
 
 def test_the_manifest_tells_all(done):
@@ -85,7 +196,7 @@ def test_the_manifest_tells_all(done):
         assert stage["seconds"] > 0 and stage["peak_memory_mb"] > 10
     assert set(manifest["inputs"]) == {"domain", "background", "reference", "rules"}
     assert all(re.fullmatch("[0-9a-f]{64}", entry["sha256"]) for entry in manifest["inputs"].values())
-    assert manifest["parameters"]["discovery"]["method"] == "pmi"
+    assert manifest["preset"] == "best" and manifest["parameters"]["discovery"]["method"] == "em"
 
 
 def test_pages_ask_no_server_for_anything(done):
@@ -100,7 +211,7 @@ def test_the_index_shows_numbers_terms_figures_and_links(done):
     terms = export.read_frame(done / "terms.csv")
     # the table's data is JSON inside a JavaScript string
     assert json.dumps(json.dumps(terms["term"][0]))[3:-3] in html
-    assert html.count("data:image/png;base64,") == 8
+    assert html.count("data:image/png;base64,") == 10
     for name in runs.NOTEBOOKS.values():
         assert f'href="{name}.html"' in html
     assert "termmine run sample" in html and "average precision" in html
@@ -108,7 +219,7 @@ def test_the_index_shows_numbers_terms_figures_and_links(done):
 
 def test_a_second_run_gives_the_same_bytes(done, tmp_path):
     again = run(tmp_path / "elsewhere" / "deep")
-    for name in ("terms.csv", "words.csv", "metrics.json", "losses.csv", "seeds.txt"):
+    for name in ("terms.csv", "words.csv", "metrics.json", "losses.csv", "ablation.csv", "judging.csv", "vectors.npz"):
         assert (again / name).read_bytes() == (done / name).read_bytes(), name
 
 
@@ -143,17 +254,44 @@ def test_the_other_methods_are_a_parameter_away(tmp_path):
         "embedding": {"architecture": "cbow", "objective": "hierarchical-softmax"},
         "expansion": {"centre_words": ["蜂王"], "negative_words": ["巢脾"], "min_term_len": 2},
     }
-    out = run(tmp_path / "out", parameters=parameters)
+    out = run(tmp_path / "out", preset="classic", parameters=parameters)
     assert "工蜂" in export.read_frame(out / "terms.csv")["term"].tolist()
     assert json.loads((out / "metrics.json").read_text(encoding="utf-8"))["evaluation"]["attested_recall"] > 0
 
 
+@pytest.mark.parametrize("method", ["centroid", "ensemble", "walk"])
+def test_the_ways_to_expand_are_a_parameter_away(done, tmp_path, method):
+    chosen = {"method": method, "curve_draws": 0, "centre_words": ["蜂王"], "negative_words": ["巢脾"]}
+    out = rerun(done, tmp_path / "out", {"expansion": chosen, "evaluation": {"samples": 0}})
+    assert len(corpus.read_terms(out / "seeds.txt")) == 50
+    assert export.read_frame(out / "terms.csv")["similarity"].notna().any()
+    assert scores(out)["attested_recall"] > 0.5
+
+
+@pytest.mark.parametrize("score", ["weirdness", "log_odds"])
+def test_the_measures_are_a_parameter_away(done, tmp_path, score):
+    out = rerun(done, tmp_path / "out", {"contrast": {"score": score}})
+    ranked = export.read_frame(out / "contrast.parquet")
+    assert ranked["score"].is_monotonic_decreasing
+    assert ranked["term"].tolist() != export.read_frame(done / "contrast.parquet")["term"].tolist()
+
+
+def test_words_embedded_by_fasttext(done, tmp_path):
+    parameters = {
+        "contrast": {"units": "words", "score": "weirdness"},
+        "embedding": {"units": "words", "method": "fasttext", "epochs": 1, "compare_documents": 0},
+        "expansion": {"method": "centroid"},
+        "evaluation": {"samples": 0},
+    }
+    assert scores(rerun(done, tmp_path / "out", parameters))["attested_recall"] > 0.3
+
+
 def test_a_failed_notebook_is_named_and_kept(tmp_path, termmine, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    arguments = ("run", "sample", "--out", "out", "-p", "expansion.centre_words=[没有这个词]")
+    arguments = ("run", "sample", "--out", "out", "-p", "expansion.centre_words=[的]")
     status, _, err = termmine(*arguments)
-    assert status == 1
-    assert "04_expansion.ipynb stopped at cell call: InputError: none of the centre words" in err.splitlines()[-1]
+    assert status == 2
+    assert "04_expansion.ipynb stopped at cell" in err and "none of the centre words" in err.splitlines()[-1]
     cells = nbformat.read(tmp_path / "out" / "04_expansion.ipynb", as_version=4).cells
     assert any(output.output_type == "error" for cell in cells for output in cell.get("outputs", []))
     assert not (tmp_path / "out" / "index.html").exists()
@@ -175,7 +313,8 @@ def test_a_background_that_holds_the_domain_is_fine(tmp_path, sample):
 
 def test_an_empty_list_says_why(tmp_path, termmine, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    status, out, err = termmine("run", "sample", "-p", "discovery.method=cohesion", "-p", "discovery.min_count=25")
+    arguments = ("--preset", "classic", "-p", "discovery.method=cohesion", "-p", "discovery.min_count=25")
+    status, out, err = termmine("run", "sample", *arguments)
     assert status == 0 and "0 terms kept: reports/sample/terms.csv" in out
     assert "candidates were rejected, most by" in err and "lower -p discovery.min_count" in err
 
@@ -183,7 +322,7 @@ def test_an_empty_list_says_why(tmp_path, termmine, monkeypatch):
 def test_a_run_without_candidates_stops_at_once(tmp_path):
     with pytest.raises(NotebookError, match=r"at cell discover: InputError: no word of two characters .*; lower"):
         run(tmp_path / "out", parameters={"discovery": {"method": "cohesion", "min_count": 300}})
-    with pytest.raises(NotebookError, match=r"at cell call: InputError: no word has 12 characters; lower"):
+    with pytest.raises(NotebookError, match=r"at cell call: InputError: no run of words has 12 characters; lower"):
         run(tmp_path / "out", parameters={"contrast": {"min_len": 12}})
 
 
@@ -199,11 +338,11 @@ def test_a_dead_kernel_names_its_notebook(tmp_path, monkeypatch):
     assert manifest["status"] == "failed in 02_contrast"
 
 
-def test_an_input_inside_the_run_is_refused(done):
-    before = {path.name: path.read_bytes() for path in done.iterdir()}
+def test_an_input_inside_the_run_is_refused(classic):
+    before = {path.name: path.read_bytes() for path in classic.iterdir()}
     with pytest.raises(InputError, match=r"seeds\.txt lies in --out .* would be overwritten"):
-        run(done, seeds=done / "seeds.txt")
-    assert {path.name: path.read_bytes() for path in done.iterdir()} == before
+        run(classic, seeds=classic / "seeds.txt")
+    assert {path.name: path.read_bytes() for path in classic.iterdir()} == before
 
 
 def test_corpus_text_stays_text_in_the_pages(tmp_path, sample):

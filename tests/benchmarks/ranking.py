@@ -57,15 +57,16 @@ class Classic:
         self.rules = filters.read_rules(datasets.rules_path(rules))
         self.vectors = embedding.train(list(segmentation.Segmenter(words).segment(domain)), embedding.EmbeddingConfig())
         passing = filters.apply_rules(self.ranked, self.rules)
+        self.is_candidate = set(passing.loc[passing["rejected_by"] == "", "term"])
         passing = passing[(passing["rejected_by"] == "") & passing["term"].isin(self.vectors.row_of)]
         self.best = passing["term"].head(N_SEEDS).tolist()
 
     def rank(self, seeds: Sequence[str]) -> list[str]:
         """The final list; the best contrast words are the seeds if none of those given has a vector."""
         known, _ = self.vectors.split(seeds)
-        reached = expansion.expand_seeds(
-            self.vectors, known or self.best, accept=lambda term: not filters.reject(term, self.rules)
-        )
+        # a word that is no candidate cannot be in the list, and single characters fail the rules
+        accept = self.is_candidate.__contains__
+        reached = expansion.expand_seeds(self.vectors, known or self.best, accept=accept)
         terms = ranking.rank_classic(self.ranked, reached, self.rules)
         return terms.loc[terms["rejected_by"] == "", "term"].tolist()
 

@@ -3,8 +3,9 @@
     python tests/benchmarks/termhood.py --domain TEXT --background TEXT --reference TERMS
 
 A logistic regression over the candidates of two or more Han characters alone; positive are the reference terms that
-occur five times or more in the domain. Those in the package come from electric-power texts (regulations and encyclopaedia
-articles of bupt-mmai/electric-power) and the dictionary list of yizt/aiia_elec_miner, with the news as background.
+occur five times or more in the domain. Those in the package come from electric-power texts (regulations and
+encyclopaedia articles of bupt-mmai/electric-power) and the dictionary list of yizt/aiia_elec_miner, with the news as
+background.
 Prints the table as Python.
 """
 
