@@ -421,7 +421,8 @@ def test_a_run_of_words_has_its_own_company():
 
 
 def test_contexts_end_with_the_window_and_the_document():
-    assert embed(["工蜂采蜜", "蜂王", "产卵"], ["蜂王", "工蜂"]).matrix.any(axis=1).tolist() == [False, True]
+    alone = embed(["工蜂采蜜", "蜂王", "产卵"], ["蜂王", "工蜂", "采蜜"])
+    assert alone.matrix.any(axis=1).tolist() == [False, True, True]
     # 产卵 stands behind 采蜜, and two words behind 蜂王: n = 1 of 2 each, Σ n = 5 at a window of 2
     lines, terms = ["蜂王工蜂产卵", "蜂箱采蜜", "采蜜产卵"], ["蜂王", "采蜜", "蜂箱"]
     near, far = (products(embed(lines, terms, window=w).matrix)[0, 1] for w in (1, 2))
