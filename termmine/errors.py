@@ -24,7 +24,7 @@ class FetchError(InputError):
 
 
 class MissingSeedError(InputError, KeyError):
-    """No seed is in the embedding's vocabulary.
+    """No seed has a vector, or is a candidate.
 
     Parameters
     ----------
@@ -35,8 +35,8 @@ class MissingSeedError(InputError, KeyError):
     def __init__(self, missing: Sequence[str], n_seeds: int) -> None:
         self.missing = tuple(missing)
         super().__init__(
-            f"{len(self.missing)} of {n_seeds} seeds are not in the vectors' vocabulary: "
-            f"{', '.join(self.missing[:5])}; give seeds that the segmented text holds, or lower min_count"
+            f"{len(self.missing)} of {n_seeds} seeds have no vector or are no candidates: "
+            f"{', '.join(self.missing[:5])}; give seeds that the text holds, as often as candidates must occur"
         )
 
     __str__ = Exception.__str__  # KeyError would print the repr

@@ -57,8 +57,8 @@ class Lesson:
     Attributes
     ----------
     terms : ``term, score`` (on the scale of the scores that came in), ``similarity`` (cosine of its vector to the mean
-        of the seeds' vectors, the mean of all vectors taken off each; NaN without seeds or vector); best first, ties by
-        term
+        of the seeds' vectors, without seeds to that of the certain terms', the mean of all vectors taken off each; NaN
+        without a vector); best first, ties by term
     seeds : those that are candidates
     missing : seeds that are no candidates
     held_out_rank, prior_rank : geometric mean rank of each seed among the candidates that nothing was said of, with
@@ -155,7 +155,8 @@ def learn(
         final, ranks = _taught(features, prior, given, config)
     deviation = score.std() if np.ptp(score) > 0 else 1.0
     frame = pd.DataFrame({"term": terms, "score": score.mean() + deviation * final})
-    frame["similarity"] = _similarity(views[0], given.seeds)
+    surest = given.seeds if given.seeds.size else np.arange(_n_certain(len(terms), config))
+    frame["similarity"] = _similarity(views[0], surest)
     frame = frame.sort_values(["score", "term"], ascending=[False, True], ignore_index=True)
     known = [seed for seed in dict.fromkeys(seeds) if seed not in missing]
     return Lesson(frame, tuple(known), missing, *ranks)
@@ -342,8 +343,6 @@ def _log_ranks(values: np.ndarray, rows: np.ndarray, others: np.ndarray) -> np.n
 
 def _similarity(vectors: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """Cosine to the mean of these rows; NaN for zeros."""
-    if not rows.size:
-        return np.full(len(vectors), np.nan)
     mean = vectors[rows].mean(axis=0)
     dots = np.einsum("ij,j->i", vectors, mean)
     scale = np.sqrt(np.einsum("ij,ij->i", vectors, vectors) * np.einsum("i,i->", mean, mean))
