@@ -55,8 +55,8 @@ _parameter = click.option(
 @click.option("--domain", multiple=True, metavar="PATH…", help="Own text, one document a line; files or patterns.")
 @click.option("--background", multiple=True, metavar="PATH…", help="Text to contrast with [default: news].")
 @click.option("--reference", metavar="PATH", help="Known terms of the field, one a line, to evaluate against.")
-@click.option("--seeds", metavar="PATH", help="Words to expand from, one a line [default: the best contrast words].")
-@click.option("--rules", metavar="PATH", help="Filter rules: a JSON file, general or electricity [default: general].")
+@click.option("--seeds", metavar="PATH", help="Terms that surely belong to the field, one a line [default: none].")
+@click.option("--rules", metavar="PATH", help="Filter rules: general, classic, electricity or a JSON file.")
 @click.option("--out", metavar="DIR", help="The run's folder [default: reports/NAME].")
 @click.option(
     "--preset", default="best", show_default=True, metavar="PRESET", help="A set of parameters: best, or classic."
@@ -185,16 +185,20 @@ def _say_result(run: Path) -> None:
     metrics = export.read_json(run / "metrics.json")
     kept = metrics["expansion"]["terms"]
     if metrics["expansion"]["missing_seeds"]:
-        reached = export.read_frame(run / "expansion.parquet")
-        absent = set(corpus.read_terms(run / "seeds.txt")) - set(reached.loc[reached["hop"] == 0, "term"])
-        _say(f"seeds left out, since they are no words of the segmented text: {', '.join(sorted(absent))}")
+        known = set(export.read_frame(run / "expansion.parquet")["term"])
+        absent = [seed for seed in corpus.read_terms(run / "seeds.txt") if seed not in known]
+        _say(f"seeds left out, since they are no candidates or have no vector: {', '.join(absent)}")
     click.echo(f"{kept:,} terms kept: {_shown(run / 'terms.csv')}")
     if not kept:
         _say(_why_empty(run, metrics))
     if "average_precision" in metrics["evaluation"]:
-        click.echo(f"average precision {metrics['evaluation']['average_precision']:.3f} against the reference")
+        scored = f", its own {seeds} seeds not scored" if (seeds := metrics["expansion"]["seeds"]) else ""
+        click.echo(f"average precision {metrics['evaluation']['average_precision']:.3f} against the reference{scored}")
     elif metrics["evaluation"]["reference_terms"]:
         _say("no reference term occurs often enough to be scored; lower it: -p evaluation.min_reference_count=1")
+    if "precision_corrected_at_100" in metrics["evaluation"]:
+        corrected = metrics["evaluation"]["precision_corrected_at_100"]
+        click.echo(f"precision at 100 with the verdicts in judging.csv {corrected:.3f}")
     click.echo(f"report: {_shown(run / 'index.html')}")
 
 

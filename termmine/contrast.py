@@ -12,7 +12,13 @@ import pandas as pd
 from termmine.errors import InputError
 
 
-def smoothed_ratio(domain: pd.Series, background: pd.Series) -> pd.DataFrame:
+def smoothed_ratio(
+    domain: pd.Series,
+    background: pd.Series,
+    *,
+    domain_total: float | None = None,
+    background_total: float | None = None,
+) -> pd.DataFrame:
     """Smoothed ratio of domain to background frequency, between 0 and 1.
 
     score = (f + m·α) / (t + m),  t = f + g: f the domain count, g the background count scaled to the domain's
@@ -22,6 +28,7 @@ def smoothed_ratio(domain: pd.Series, background: pd.Series) -> pd.DataFrame:
     Parameters
     ----------
     domain, background : counts, index the word
+    domain_total, background_total : sizes by which the background is scaled; the sums of the counts unless given
 
     Returns
     -------
@@ -38,7 +45,8 @@ def smoothed_ratio(domain: pd.Series, background: pd.Series) -> pd.DataFrame:
         if not counts.sum() > 0:
             raise InputError(f"the {name} has no words to contrast; lower min_count or give more text")
     counts = pd.DataFrame({"f": domain, "g": background}).fillna(0.0)
-    g = counts["g"] * (counts["f"].sum() / counts["g"].sum())
+    f_total = counts["f"].sum() if domain_total is None else domain_total
+    g = counts["g"] * (f_total / (counts["g"].sum() if background_total is None else background_total))
     t = counts["f"] + g
     m, alpha = t.mean(), counts["f"].sum() / t.sum()
     scores = (counts["f"] + m * alpha) / (t + m)

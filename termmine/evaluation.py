@@ -312,14 +312,14 @@ def bootstrap_documents(
 ) -> pd.DataFrame:
     """How much the scores of ranked lists would vary with the documents: percentile bootstrap.
 
-    A sample draws as many documents as there are, with replacement. Scored are the reference terms that occur
-    ``min_count`` times in it; the lists keep their order, but what does not occur in it leaves them. The chain is not
-    run again: words, candidates, scores and ranks stay those of all documents. So the interval tells what other
-    documents would do to the scoring, not what they would do to discovery and ranking, and is far narrower than the
-    whole truth: of precision at 100 it has no width where the head of the list occurs in every sample, as it mostly
-    does. Nor does it say how good the reference is. All lists meet the same samples; for a difference between two
-    lists see ``compare``. A sample repeats documents and loses rare terms: the interval need not lie evenly around the
-    value. Sources: Efron (1979); over documents, Cormack & Lynam (2006).
+    A sample draws as many documents as there are, with replacement. Of the attested reference terms, which occur
+    ``min_count`` times in all documents, those are scored that occur in it; the lists keep their order, but what does
+    not occur in it leaves them. The chain is not run again: words, candidates, scores and ranks stay those of all
+    documents. So the interval tells what other documents would do to the scoring, not what they would do to discovery
+    and ranking, and is far narrower than the whole truth: of precision at 100 it has no width where the head of the
+    list occurs in every sample, as it mostly does. Nor does it say how good the reference is. All lists meet the same
+    samples; for a difference between two lists see ``compare``. Sources: Efron (1979); over documents, Cormack & Lynam
+    (2006).
 
     Parameters
     ----------
@@ -353,9 +353,11 @@ def bootstrap_documents(
     occurrences, rows = _occurrences(rankings, reference, lines)
 
     def score(counts: np.ndarray) -> np.ndarray:
-        return np.stack([_score_samples(counts, row, len(reference), min_count, topn) for row in rows])
+        return np.stack([_score_samples(counts, row, is_attested, topn) for row in rows])
 
-    value = score(occurrences.sum(axis=0).reshape(-1, 1))
+    counts = np.asarray(occurrences.sum(axis=0)).reshape(-1, 1)
+    is_attested = counts[: len(reference), 0] >= min_count
+    value = score(counts)
     if np.isnan(value).any():
         raise InputError(f"no reference term occurs {min_count} times in the documents; lower min_count")
     drawn = np.concatenate([score(counts) for counts in _sampled_counts(occurrences, samples, seed)], axis=-1)
@@ -409,12 +411,14 @@ def _sampled_counts(occurrences: "csr_array", samples: int, seed: int) -> Iterat
         yield by_term @ np.stack([np.bincount(rng.integers(n, size=n), minlength=n) for _ in range(size)], axis=1)
 
 
-def _score_samples(counts: np.ndarray, row: np.ndarray, n_listed: int, min_count: int, topn: int) -> np.ndarray:
+def _score_samples(counts: np.ndarray, row: np.ndarray, is_attested: np.ndarray, topn: int) -> np.ndarray:
     """Average precision (NaN where none is attested) and precision at 100 of a list in each sample, (2, samples).
 
-    ``counts`` are (terms, samples), the reference terms in the first ``n_listed`` rows, and ``row`` the list's terms.
+    ``counts`` are (terms, samples), the reference terms in the first rows, as many as ``is_attested`` has, and ``row``
+    the list's terms.
     """
-    attested = counts[:n_listed] >= min_count
+    n_listed = is_attested.size
+    attested = is_attested[:, None] & (counts[:n_listed] > 0)
     total = np.where(attested.any(axis=0), attested.sum(axis=0), np.nan)
     listed = np.flatnonzero(row < n_listed)
     rank = np.cumsum(counts[row] > 0, axis=0, dtype=np.int32)[listed]  # what does not occur takes no rank

@@ -108,6 +108,7 @@ _HEADLINES = (
     ("expansion", "terms", "terms kept", "{:,}"),
     ("evaluation", "average_precision", "average precision", "{:.3f}"),
     ("evaluation", "precision_at_100", "precision at 100", "{:.2f}"),
+    ("evaluation", "precision_corrected_at_100", "the same with a reader's verdicts", "{:.2f}"),
     ("evaluation", "attested_recall", "attested recall", "{:.2f}"),
 )
 _SHOWN = ["rank", "term", "head", "score", "count", "doc_freq", "background_count", "hop", "parent", "similarity"]

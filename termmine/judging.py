@@ -343,7 +343,7 @@ def corrected_precision(
     Parameters
     ----------
     terms : ranked, best first, distinct, seeds taken out
-    reference : terms; a verdict on one of them is not looked at
+    reference : terms; a verdict on one of them is not looked at; may be empty, then the verdicts alone tell
     verdicts : ``term, verdict`` as ``read_verdicts`` returns it
     k : ranks looked at; a list shorter than ``k`` counts as missing
 
@@ -361,7 +361,8 @@ def corrected_precision(
     [[4.0, 0.25, 3.0, 2.0, 1.0, 0.62, 0.32, 0.93]]
     """
     listed = _distinct("the reference", reference)
-    precision = evaluation.precision_at_k(terms, listed, k)
+    precision = evaluation.precision_at_k(terms, listed, k) if listed else 0.0
+    evaluation.check_rank("k", k)
     evaluation.check_level(level)
     unlisted = [term for term in terms[:k] if term not in listed]
     verdict = _one_row_a_term(verdicts, "the verdicts").set_index("term")["verdict"].to_dict()

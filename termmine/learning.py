@@ -20,7 +20,7 @@ class LearningConfig:
     """Settings of ``learn``; chosen on electric-power texts."""
 
     certain_share: float = 0.05  # of the candidates, the best ones, that teach the others without seeds
-    self_weight: float = 0.3  # of a standardised lesson beside the standardised score
+    self_weight: float = 0.3  # of a standardised lesson beside the standardised score; less for few certain terms
     seed_weight: float = 0.1  # scale of the features beside the prior, which the same penalty then shrinks more
     bags: int = 5  # samples of unlabelled candidates
     unlabelled: int = 4000  # candidates in a sample
@@ -40,7 +40,7 @@ class LearningConfig:
             raise InputError(f"seed must be 0 or more and below 2**32, got {self.seed!r}")
 
 
-_FEWEST = 20  # candidates: two folds, in each five that are certain and five that are not
+FEWEST = 20  # candidates: two folds, in each five that are certain and five that are not
 _LEAST_CERTAIN = 10
 _PRIOR_SCALE = 4.0  # of the prior among the features: large, so that the penalty hardly shrinks its coefficient
 _LEAST_DEVIATION = 0.1  # of evidence, itself in standard deviations: hardly any must not be blown up
@@ -99,8 +99,8 @@ def learn(
 
     1. *Self-training.* The best ``certain_share`` of the candidates are taken for terms. In two folds, each judged by
        what the other one teaches, a logistic regression on the vectors and one on the characters tell them from the
-       others. With z for standardised, prior = z(z(score) + ``self_weight`` Σ z(decision)). Equal scores make nothing
-       certain: the prior is 0.
+       others. With z for standardised, prior = z(z(score) + ``self_weight`` Σ w z(decision)), w = min(1, certain terms
+       / features of the view): few terms cannot teach many features. Equal scores make nothing certain: the prior is 0.
     2. *Seeds*, centre and negative words, if there are any: logistic regressions tell them from samples of the
        unlabelled candidates, by the prior, the evidence, the vectors and the characters, the latter three scaled by
        ``seed_weight``, so that the penalty keeps a few seeds from overruling the prior; the decisions' mean is taken.
@@ -167,8 +167,8 @@ def _best_first(candidates: pd.DataFrame, evidence: pd.DataFrame) -> tuple[pd.Da
     if lacking := {"term", "score"} - set(candidates.columns):
         raise InputError(f"candidates must have the columns term and score; missing: {', '.join(sorted(lacking))}")
     terms, score = candidates["term"], candidates["score"].to_numpy(dtype=float)
-    if len(terms) < _FEWEST:
-        message = f"learning needs {_FEWEST} candidates or more, there are {len(terms)}; give more text or fewer rules"
+    if len(terms) < FEWEST:
+        message = f"learning needs {FEWEST} candidates or more, there are {len(terms)}; give more text or fewer rules"
         raise InputError(message)
     if not terms.is_unique:
         raise InputError(f"candidates must be distinct, {terms[terms.duplicated()].iloc[0]} is not; drop repeats")
@@ -281,7 +281,8 @@ def _self_trained(score: np.ndarray, views: Sequence[np.ndarray], config: Learni
             teaches = fold != judged
             positive, rest = np.flatnonzero(certain & teaches), np.flatnonzero(~certain & teaches)
             decision[~teaches] = _against(features, _Given(positive, _NONE, _NONE), rest)[~teaches]
-        total += config.self_weight * _standardised(decision)
+        enough = min(certain.sum() / view.shape[1], 1.0)  # certain terms for each feature
+        total += config.self_weight * enough * _standardised(decision)
     return _standardised(total)
 
 

@@ -29,6 +29,7 @@ from termmine import (
     embedding,
     expansion,
     export,
+    judging,
     lattice,
     learning,
     rules,
@@ -129,6 +130,12 @@ def check_parameters(parameters: Parameters, preset: str = PRESETS[0]) -> None:
         if stage not in NOTEBOOKS:
             raise UnknownParameterError(f"there is no stage {stage!r}; the stages are: {', '.join(NOTEBOOKS)}")
         check_stage(stage, values, defaults[stage])
+    merged = merge(defaults, parameters)
+    if merged["expansion"]["method"] == "pu" and merged["contrast"]["units"] != "phrases":
+        raise InputError(
+            "expansion.method=pu needs contrast.units=phrases, whose evidence it learns from; "
+            "for words set expansion.method to transitive, centroid, ensemble or walk"
+        )
 
 
 def check_stage(stage: str, values: Mapping[str, object], defaults: Mapping[str, object]) -> None:
@@ -237,7 +244,13 @@ def check_inputs(job: Job) -> None:
     """
     rules.read_rules(job.rules)
     corpus.check_chinese((*job.domain, *job.background))
+    content = {datasets.sha256(path): path for path in job.domain}
+    for path in job.background:
+        if same := content.get(datasets.sha256(path)):
+            raise InputError(f"the background {path} is the domain text {same} once more; contrast it with other text")
     _check_lists(job)
+    if (job.out / _KEPT).is_file():
+        judging.read_verdicts(job.out / _KEPT)
     _check_out(job.out)
     for path in (path for paths in job.inputs().values() for path in paths):
         if path.resolve().parent == job.out.resolve() and path.name in _FILES:
@@ -371,8 +384,8 @@ def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: b
     except papermill.PapermillExecutionError as error:
         kind = NotebookInputError if error.ename in ("InputError", "MissingSeedError") else NotebookError
         raise _stopped(target, f"{error.ename}: {error.evalue}", kind) from None
-    except DeadKernelError:
-        raise _stopped(target, "the kernel died; was memory short?") from None
+    except (DeadKernelError, RuntimeError) as error:  # the latter: it never came up
+        raise _stopped(target, f"the kernel died; was memory short? ({error})") from None
     _write_html(target)
 
 

@@ -29,6 +29,7 @@ def texts(tmp_path, monkeypatch, sample):
     (tmp_path / "folder.csv").mkdir()
     (tmp_path / "lost.csv").symlink_to("nowhere/w.csv")
     (tmp_path / "other.txt").write_text("集成电路\n半导体\n", encoding="utf-8")
+    (tmp_path / "copy.txt").write_bytes((tmp_path / "a.txt").read_bytes())
     (tmp_path / "rare.txt").write_text("养蜂员\n", encoding="utf-8")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "terms.csv").write_text("养蜂员\n电力\n", encoding="utf-8")
@@ -94,6 +95,14 @@ OWN = ("run", "--domain", "a.txt", "b.txt", "--background", "news.txt")
         ((*OWN, "--out", "mine"), "--out mine holds other files than a run's, e.g. terms.csv"),
         ((*OWN, "--reference", "folder"), "--reference: folder is a folder"),
         ((*OWN, "--rules", "gbk.txt"), "gbk.txt are not UTF-8 at byte 0"),
+        (
+            ("run", "--domain", "a.txt", "--background", "copy.txt"),
+            "the background copy.txt is the domain text a.txt once",
+        ),
+        (
+            ("run", "sample", "-p", "contrast.units=words", "-p", "contrast.score=weirdness"),
+            "expansion.method=pu needs contrast.units=phrases",
+        ),
         (("run", "--domain", "a.txt", "--background", "a.txt"), "a.txt is given as --domain and as --background"),
         (("run", "--domain", "a.txt", "--background", "link.txt"), "link.txt is given as --domain and as --background"),
         (("discover", "b.txt", "-o", "lost.csv"), "-o lost.csv: there is no folder"),

@@ -221,3 +221,10 @@ def test_log_odds_of_a_lone_word_are_infinite_unless_the_sizes_say_more():
     with pytest.raises(InputError, match="log_odds needs a second word"):
         contrast.log_odds(one, one)
     assert scores_of("log_odds", one, one, domain_total=10, background_total=20)["蜂王"] > 0
+
+
+def test_the_smoothed_ratio_scales_by_the_sizes_given():
+    f, g = pd.Series({"蜂王": 3, "时间": 1}), pd.Series({"时间": 4})
+    # the background is 8 words to the domain's 4: g counts half; t = 3, 1 + 2; m = 3; α = 4/6
+    got = contrast.smoothed_ratio(f, g, domain_total=4, background_total=8).set_index("term")["score"]
+    assert got["蜂王"] == pytest.approx((3 + 3 * 4 / 6) / (3 + 3)) and got["时间"] == pytest.approx((1 + 2) / (3 + 3))

@@ -202,9 +202,10 @@ WANTED = ["蜂王", "工蜂", "巢脾", "工蜂房"]
 
 
 def naive_scores(terms, documents, min_count, topn):
-    """One sample, counted with str.count."""
+    """One sample, counted with str.count; attested is what occurs often enough in all documents."""
     counts = {term: sum(document.count(term) for document in documents) for term in [*terms, *WANTED]}
-    attested = [term for term in WANTED if counts[term] >= min_count]
+    often = [term for term in WANTED if sum(document.count(term) for document in DOCUMENTS) >= min_count]
+    attested = [term for term in often if counts[term]]
     if not attested:
         return np.nan, np.nan
     present = [term for term in terms if counts[term]]
@@ -230,6 +231,16 @@ def test_the_bootstrap_agrees_with_counting_each_sample(min_count, topn):
         assert rows["samples"].tolist() == [np.isfinite(drawn[:, 0]).sum()] * 2
         np.testing.assert_allclose(rows["value"], naive_scores(terms, DOCUMENTS, min_count, topn))
         np.testing.assert_allclose(rows[["low", "high"]].T, np.nanquantile(drawn, [0.1, 0.9], axis=0))
+
+
+def test_the_value_lies_in_its_interval():
+    rng = np.random.default_rng(5)
+    reference = [f"术{chr(0x4E00 + i)}" for i in range(40)]
+    others = [f"词{chr(0x4E00 + i)}" for i in range(40)]
+    lines = ["，".join(rng.choice([*reference, *others], 6)) for _ in range(120)]
+    ranked = rng.permutation([*reference, *others]).tolist()
+    table = evaluation.bootstrap_documents({"a": ranked}, reference, lines, min_count=5, topn=100, samples=300)
+    assert ((table["low"] <= table["value"]) & (table["value"] <= table["high"])).all()
 
 
 def test_the_size_of_a_batch_changes_nothing(monkeypatch):

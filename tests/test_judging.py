@@ -319,8 +319,6 @@ def test_nothing_unlisted_needs_no_verdict():
 def test_what_correcting_needs():
     with pytest.raises(InputError, match="none of the 1 unlisted terms among the first 1 is judged"):
         judging.corrected_precision(["丁", "乙"], ["甲"], VERDICTS, 1)
-    with pytest.raises(InputError, match="reference list is empty"):
-        judging.corrected_precision(RANKED, [], VERDICTS, 2)
     with pytest.raises(InputError, match="k must be 1 or more"):
         judging.corrected_precision(RANKED, ["甲"], VERDICTS, 0)
     with pytest.raises(InputError, match="乙 is judged both"):
@@ -332,6 +330,12 @@ def test_what_correcting_needs():
         judging.corrected_precision(["甲", "甲"], ["甲"], VERDICTS, 2)
     with pytest.raises(TypeError, match="one str"):
         judging.corrected_precision(RANKED, "甲", VERDICTS, 2)
+
+
+def test_verdicts_tell_without_a_reference():
+    verdicts = pd.DataFrame({"term": ["甲", "乙"], "verdict": ["yes", "no"]})
+    row = judging.corrected_precision(["甲", "乙"], [], verdicts, 2).iloc[0]
+    assert (row["precision_listed"], row["precision_corrected"]) == (0, 0.5)
 
 
 def test_importing_the_rooms_stays_light():

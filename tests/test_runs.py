@@ -157,6 +157,28 @@ def test_seeds_pull_the_list_and_stay_in_it(done, tmp_path, sample):
     assert export.read_frame(out / "terms.csv")["similarity"].notna().any()
 
 
+def test_the_command_names_absent_seeds_and_needs_one(tmp_path, termmine, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "seeds.txt").write_text("蜂王\n工蜂\n不在文中的词\n", encoding="utf-8")
+    status, out, err = termmine("run", "sample", "--seeds", "seeds.txt", "-p", "expansion.curve_draws=0")
+    assert status == 0 and "terms kept" in out and "2 seeds not scored" in out
+    assert "seeds left out, since they are no candidates or have no vector: 不在文中的词" in err
+    (tmp_path / "seeds.txt").write_text("蜂群由\n", encoding="utf-8")
+    status, _, err = termmine("run", "sample", "--seeds", "seeds.txt")
+    assert status == 2 and "1 of 1 seeds have no vector or are no candidates: 蜂群由" in err.splitlines()[-1]
+
+
+def test_a_wrong_verdict_is_told_before_anything_is_written(done, tmp_path):
+    out = rerun(done, tmp_path / "out", {})
+    sheet = (out / "judging.csv").read_text(encoding="utf-8-sig").splitlines()
+    sheet[1] = sheet[1].rstrip(",") + ",maybe,"
+    (out / "judging.csv").write_text("\n".join(sheet), encoding="utf-8")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(InputError, match=r"judging\.csv"):
+        run(out)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
 def test_verdicts_are_kept_and_correct_the_precision(done, tmp_path):
     out = rerun(done, tmp_path / "out", {})
     sheet = judging.read_verdicts(out / "judging.csv")
@@ -167,8 +189,9 @@ def test_verdicts_are_kept_and_correct_the_precision(done, tmp_path):
     run(out)
     assert judging.read_verdicts(out / "judging.csv")["verdict"].tolist() == ["yes", "no"] * 100
     metrics = scores(out)
-    assert metrics["precision_at_100"] == before < metrics["precision_corrected"] < 1
-    assert metrics["low"] < metrics["precision_corrected"] < metrics["high"]
+    assert metrics["precision_at_100"] == before < metrics["precision_corrected_at_100"] < 1
+    low, high = (metrics[f"precision_corrected_at_100_{end}"] for end in ("low", "high"))
+    assert low < metrics["precision_corrected_at_100"] < high
 
 
 def test_vectors_of_another_text_are_refused(done, tmp_path):
