@@ -31,6 +31,10 @@ def classic(tmp_path_factory):
     return run(tmp_path_factory.mktemp("run") / "classic", preset="classic")
 
 
+# Leaves out what only shows and measures.
+QUICK = {"embedding": {"compare_documents": 0}, "expansion": {"curve_draws": 0}, "evaluation": {"samples": 0}}
+
+
 def run(out, **changes):
     from termmine import datasets
 
@@ -148,7 +152,7 @@ def test_no_reference_term_influences_the_list(done, tmp_path, sample):
 def test_seeds_pull_the_list_and_stay_in_it(done, tmp_path, sample):
     seeds = ["蜂王", "工蜂", "雄蜂", "分蜂", "这种", "不在文中的词"]
     (tmp_path / "seeds.txt").write_text("\n".join(seeds), encoding="utf-8")
-    quick = {"expansion": {"curve_draws": 0}, "evaluation": {"samples": 0}}
+    quick = {stage: QUICK[stage] for stage in ("expansion", "evaluation")}
     out = rerun(done, tmp_path / "out", quick, seeds=tmp_path / "seeds.txt")
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))["expansion"]
     assert metrics["missing_seeds"] >= 1 and metrics["seeds"] >= 4
@@ -186,7 +190,7 @@ def test_verdicts_are_kept_and_correct_the_precision(done, tmp_path):
     sheet["verdict"] = ["yes", "no"] * 100
     judging.write_sheet(sheet, out / "judging.csv")
     before = scores(out)["precision_at_100"]
-    run(out)
+    run(out, parameters=QUICK)
     assert judging.read_verdicts(out / "judging.csv")["verdict"].tolist() == ["yes", "no"] * 100
     metrics = scores(out)
     assert metrics["precision_at_100"] == before < metrics["precision_corrected_at_100"] < 1
@@ -253,7 +257,7 @@ def test_own_text_with_seeds_without_reference(tmp_path, sample):
     parts = (tmp_path / "1.txt", tmp_path / "2.txt")
     parts[0].write_text("".join(lines[:50]), encoding="utf-8")
     parts[1].write_text("".join(lines[50:]), encoding="utf-8")
-    out = run(tmp_path / "out", domain=parts, reference=None, seeds=seeds)
+    out = run(tmp_path / "out", domain=parts, reference=None, seeds=seeds, parameters=QUICK)
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["expansion"]["seeds"] == 2 and metrics["expansion"]["missing_seeds"] == 1
     assert "average_precision" not in metrics["evaluation"]
@@ -274,7 +278,7 @@ def test_own_text_with_seeds_without_reference(tmp_path, sample):
 def test_the_other_methods_are_a_parameter_away(tmp_path):
     parameters = {
         "discovery": {"method": "cohesion", "min_count": 5, "min_cohesion": {2: 4.0, 3: 16.0, 4: 64.0}},
-        "embedding": {"architecture": "cbow", "objective": "hierarchical-softmax"},
+        "embedding": {"architecture": "cbow", "objective": "hierarchical-softmax", "compare_documents": 0},
         "expansion": {"centre_words": ["蜂王"], "negative_words": ["巢脾"], "min_term_len": 2},
     }
     out = run(tmp_path / "out", preset="classic", parameters=parameters)
@@ -322,14 +326,14 @@ def test_a_failed_notebook_is_named_and_kept(tmp_path, termmine, monkeypatch):
         json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))["status"]
         == "failed in 04_expansion"
     )
-    status, out, _ = termmine("run", "sample", "--out", "out")
+    status, out, _ = termmine("run", "sample", "--out", "out", "-p", "expansion.curve_draws=0")
     assert status == 0 and "terms kept" in out
 
 
 def test_a_background_that_holds_the_domain_is_fine(tmp_path, sample):
     both = tmp_path / "both.txt"
     both.write_bytes((sample / "domain.txt").read_bytes() + (sample / "background.txt").read_bytes())
-    out = run(tmp_path / "out", background=(both,))
+    out = run(tmp_path / "out", background=(both,), parameters=QUICK)
     metrics = json.loads((out / "metrics.json").read_text(encoding="utf-8"))
     assert metrics["contrast"]["absent_from_background"] == 0
 
@@ -371,6 +375,6 @@ def test_an_input_inside_the_run_is_refused(classic):
 def test_corpus_text_stays_text_in_the_pages(tmp_path, sample):
     lines = (sample / "domain.txt").read_text(encoding="utf-8")
     (tmp_path / "d.txt").write_text("<script>alert(1)</script>蜂王\n" + lines, encoding="utf-8")
-    out = run(tmp_path / "out", domain=(tmp_path / "d.txt",))
+    out = run(tmp_path / "out", domain=(tmp_path / "d.txt",), parameters=QUICK)
     for page in out.glob("*.html"):
         assert "<script>alert(1)" not in page.read_text(encoding="utf-8")
