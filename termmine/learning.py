@@ -47,6 +47,7 @@ _LEAST_DEVIATION = 0.1  # of evidence, itself in standard deviations: hardly any
 _UNLABELLED_WEIGHT = 10.0  # all unlabelled candidates together weigh so many times the positives
 _CERTAIN_SCALE = 0.3  # of a view's features in self-training: the smaller, the stronger the penalty
 _FOLDS = 5  # in which seeds are held out
+_MANY_SEEDS = 50  # from which on they have their full weight
 _WORD_WEIGHT = 0.5  # of a centre word as a positive; a seed has 1
 
 
@@ -103,7 +104,8 @@ def learn(
        / features of the view): few terms cannot teach many features. Equal scores make nothing certain: the prior is 0.
     2. *Seeds*, centre and negative words, if there are any: logistic regressions tell them from samples of the
        unlabelled candidates, by the prior, the evidence, the vectors and the characters, the latter three scaled by
-       ``seed_weight``, so that the penalty keeps a few seeds from overruling the prior; the decisions' mean is taken.
+       ``seed_weight`` √min(1, seeds / 50), a centre word counting half, so that the penalty keeps a few seeds from
+       overruling the prior; the decisions' mean is taken.
        Negative words alone are told from the prior's best. If held-out seeds rank worse so than by the prior alone, the
        seeds do not agree, and are left out.
 
@@ -150,9 +152,8 @@ def learn(
     final = prior = _self_trained(_standardised(score), views, config)
     ranks = np.nan, np.nan
     if given.rows().size:
-        features = [_PRIOR_SCALE * prior[:, None], config.seed_weight * _columns_standardised(matrix)]
-        features = np.hstack(features + [config.seed_weight * view for view in views]).astype(np.float32)
-        final, ranks = _taught(features, prior, given, config)
+        parts = [_columns_standardised(matrix), *views]
+        final, ranks = _taught(prior, parts, given, config)
     deviation = score.std() if np.ptp(score) > 0 else 1.0
     frame = pd.DataFrame({"term": terms, "score": score.mean() + deviation * final})
     surest = given.seeds if given.seeds.size else np.arange(_n_certain(len(terms), config))
@@ -203,6 +204,12 @@ def _find(
     if len(terms) - sum(map(len, found.values())) < 2:
         raise InputError("seeds, centre and negative words must leave two candidates or more to be judged; give fewer")
     return _Given(**{name: np.array(sorted(rows), dtype=np.int64) for name, rows in found.items()}), missing["seeds"]
+
+
+def _trust(given: _Given) -> float:
+    """Few seeds may move the order less: of 20 of them some draws lost at the full weight, none at this one."""
+    n = given.seeds.size + _WORD_WEIGHT * given.centre.size
+    return min(np.sqrt(n / _MANY_SEEDS), 1.0) if n else 1.0  # negative words alone are told from the prior's best
 
 
 def _standardised(values: np.ndarray) -> np.ndarray:
@@ -287,12 +294,14 @@ def _self_trained(score: np.ndarray, views: Sequence[np.ndarray], config: Learni
 
 
 def _taught(
-    features: np.ndarray, prior: np.ndarray, given: _Given, config: LearningConfig
+    prior: np.ndarray, parts: Sequence[np.ndarray], given: _Given, config: LearningConfig
 ) -> tuple[np.ndarray, tuple[float, float]]:
     """The standardised decision, and the ranks of held-out seeds with and without it."""
+    features = _features(prior, parts, config.seed_weight * _trust(given))
     held_out, by_prior = ranks = _held_out_ranks(features, prior, given, config)
     if held_out > by_prior:
         given = replace(given, seeds=_NONE)
+        features = _features(prior, parts, config.seed_weight * _trust(given))
     if not given.rows().size:
         return prior, ranks
     if not given.seeds.size + given.centre.size:  # negative words alone: the prior's best stand for the terms
@@ -300,6 +309,11 @@ def _taught(
         n = min(_n_certain(prior.size, config), left.size // 2)
         given = replace(given, seeds=np.sort(left[np.argsort(-prior[left], kind="stable")[:n]]))
     return _standardised(_bagged(features, given, config)), ranks
+
+
+def _features(prior: np.ndarray, parts: Sequence[np.ndarray], weight: float) -> np.ndarray:
+    """The prior beside everything else, scaled down."""
+    return np.hstack([_PRIOR_SCALE * prior[:, None], *(weight * part for part in parts)]).astype(np.float32)
 
 
 def _bagged(features: np.ndarray, given: _Given, config: LearningConfig) -> np.ndarray:

@@ -173,7 +173,8 @@ def by_hand(candidates, evidence, vectors, config, positive, negative=()):
     prior = z(prior)
     matrix = evidence.loc[order].to_numpy()
     matrix = (matrix - matrix.mean(axis=0)) / np.maximum(matrix.std(axis=0), 0.1)
-    features = np.hstack([4 * prior[:, None], *(config.seed_weight * part for part in (matrix, *views))])
+    weight = config.seed_weight * min(1, (len(positive) / 50) ** 0.5)
+    features = np.hstack([4 * prior[:, None], *(weight * part for part in (matrix, *views))])
     seeds, bad = [terms.index(t) for t in positive], [terms.index(t) for t in negative]
     rest = [i for i in range(len(terms)) if i not in {*seeds, *bad}]
     weights = np.array([1.0] * len(seeds) + [10 * len(seeds) / len(rest)] * len(rest) + [1.0] * len(bad))
