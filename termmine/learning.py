@@ -207,7 +207,7 @@ def _find(
 
 
 def _trust(given: _Given) -> float:
-    """Few seeds may move the order less: on electric power two draws of 20 lost at the full weight, none at this one."""
+    """Few seeds may move the order less: two draws of 20 on electric power lost at the full weight, none at this."""
     n = given.seeds.size + _WORD_WEIGHT * given.centre.size
     return min(np.sqrt(n / _MANY_SEEDS), 1.0) if n else 1.0  # negative words alone are told from the prior's best
 
