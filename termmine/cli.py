@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 import termmine
-from termmine import cluster, corpus, datasets, discovery, export, runs, segmentation, store
+from termmine import cluster, corpus, datasets, discovery, export, presets, runs, segmentation, store
 from termmine.errors import InputError, TermmineError
 
 
@@ -72,7 +72,7 @@ def run_command(parameters: Sequence[str], **options: Any) -> None:
       termmine run --domain my/*.txt --background news/*.txt --reference terms.txt --seeds seeds.txt
     """
     overrides = _stage_parameters(parameters)
-    runs.check_parameters(overrides, options["preset"])
+    presets.check_parameters(overrides, options["preset"])
     job = _make_job(parameters=overrides, **options)
     index = runs.run(job, on_stage=_report_stage, progress=sys.stderr.isatty())
     _say_result(index.parent)
@@ -87,7 +87,7 @@ def _make_job(
     rules: str | None,
     out: str | None,
     preset: str,
-    parameters: runs.Parameters,
+    parameters: presets.Parameters,
 ) -> runs.Job:
     """Find the files; what cannot be used is refused before anything is fetched."""
     if domain and name:
@@ -243,7 +243,7 @@ def discover_command(
     """
     settings = {name.removeprefix("discovery."): value for name, value in map(_assignment, parameters)}
     settings = {"method": method} | settings
-    runs.check_stage("discovery", settings, discovery.DEFAULTS)
+    presets.check_stage("discovery", settings, discovery.DEFAULTS)
     config = discovery.make_config(**settings)
     method = discovery.method_of(config)
     if foreign := set(settings) - {"method", *discovery.PARAMETERS[method]}:

@@ -5,7 +5,6 @@ anything is written.
 """
 
 import importlib.metadata
-import json
 import os
 import platform
 import shlex
@@ -20,30 +19,10 @@ from pathlib import Path
 
 import psutil
 
-from termmine import (
-    candidates,
-    contrast,
-    corpus,
-    datasets,
-    discovery,
-    embedding,
-    expansion,
-    export,
-    judging,
-    lattice,
-    learning,
-    rules,
-)
-from termmine.errors import InputError, NotebookError, NotebookInputError, UnknownParameterError
+from termmine import corpus, datasets, export, judging, lattice, report, rules
+from termmine.errors import InputError, NotebookError, NotebookInputError
+from termmine.presets import NOTEBOOKS, PRESETS, Parameters, check_parameters, merge, notebook_path, read_preset
 
-NOTEBOOKS = {
-    "discovery": "01_discovery",
-    "contrast": "02_contrast",
-    "embedding": "03_embedding",
-    "expansion": "04_expansion",
-    "evaluation": "05_evaluation",
-}
-PRESETS = ("best", "classic")  # the first is the default
 # Filled in from the inputs, not with -p.
 _PATHS = ("domain", "background", "reference", "seeds", "rules", "out_dir")
 # All that a run writes into its folder.
@@ -57,8 +36,6 @@ _FILES = frozenset(
 )
 _KEPT = "judging.csv"  # what a reader wrote there is carried over
 _VERSIONS = ("termmine", "numpy", "pandas", "numba", "scipy", "scikit-learn", "gensim", "papermill", "pyarrow")
-
-Parameters = Mapping[str, Mapping[str, object]]  # stage -> name -> value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +63,6 @@ class Job:
         return files | {role: (path,) for role, path in optional.items() if path is not None}
 
 
-def notebook_path(stage: str) -> Path:
-    """The committed notebook of a stage."""
-    return datasets.shipped(f"notebooks/{NOTEBOOKS[stage]}.ipynb")
-
-
 def declared_parameters(stage: str) -> dict[str, object]:
     """The parameters of a stage's notebook and their defaults."""
     import papermill
@@ -103,135 +75,6 @@ def _literal(source: str) -> object:
     import ast
 
     return ast.literal_eval(source)
-
-
-def read_preset(name: str) -> dict[str, dict[str, object]]:
-    """A preset's parameters, stage → name → value.
-
-    Raises
-    ------
-    InputError : there is no such preset
-    """
-    if name not in PRESETS:
-        raise InputError(f"there is no preset {name!r}; there are: {', '.join(PRESETS)}")
-    return json.loads(datasets.shipped(f"data/presets/{name}.json").read_text(encoding="utf-8"))
-
-
-def check_parameters(parameters: Parameters, preset: str = PRESETS[0]) -> None:
-    """Refuse what papermill would only warn about, and values that, over a preset's, the stage would refuse later.
-
-    Raises
-    ------
-    UnknownParameterError : a stage or a parameter that does not exist
-    InputError : a value of the wrong type or out of its range, or no such preset
-    """
-    defaults = read_preset(preset)
-    for stage, values in parameters.items():
-        if stage not in NOTEBOOKS:
-            raise UnknownParameterError(f"there is no stage {stage!r}; the stages are: {', '.join(NOTEBOOKS)}")
-        check_stage(stage, values, defaults[stage])
-    merged = merge(defaults, parameters)
-    if merged["expansion"]["method"] == "pu" and merged["contrast"]["units"] != "phrases":
-        raise InputError(
-            "expansion.method=pu needs contrast.units=phrases, whose evidence it learns from; "
-            "for words set expansion.method to transitive, centroid, ensemble or walk"
-        )
-
-
-def check_stage(stage: str, values: Mapping[str, object], defaults: Mapping[str, object]) -> None:
-    """Refuse values of one stage whose names, types or ranges do not fit.
-
-    Raises
-    ------
-    UnknownParameterError, InputError : as ``check_parameters``
-    """
-    for name, value in values.items():
-        if name not in defaults:
-            raise UnknownParameterError(f"{stage} has no parameter {name!r}; it has: {', '.join(defaults)}")
-        _check_type(f"{stage}.{name}", value, defaults[name])
-    _check_ranges(stage, defaults | values)
-
-
-def _check_type(name: str, value: object, default: object) -> None:
-    if default == "auto":
-        wanted = (int,) if name.endswith("min_count") else (int, float)
-        if value != "auto" and type(value) not in wanted:
-            raise InputError(f"{name} must be of type {wanted[-1].__name__}, or auto, got {value!r}")
-        return
-    wanted = type(default)
-    if wanted is float and type(value) is int:
-        return
-    if type(value) is not wanted:
-        raise InputError(f"{name} must be of type {wanted.__name__}, got {value!r}")
-    if wanted is list and not all(isinstance(item, str) for item in value):
-        raise InputError(f"{name} must be a list of words, got {value!r}")
-
-
-_POSITIVE = (
-    *("min_len", "topn", "n_seeds", "pool", "min_term_len", "max_terms", "min_reference_count", "max_phrases"),
-    "n_judged",
-)
-
-
-def _one_of(name: str, value: object, allowed: Iterable[str]) -> None:
-    if value not in allowed:
-        raise InputError(f"{name} must be {' or '.join(allowed)}, got {value!r}")
-
-
-def _build(config: Callable[..., object], values: Mapping[str, object]) -> None:
-    """Let a config check those of the values that it has."""
-    config(**{name: value for name, value in values.items() if name in config.__dataclass_fields__})
-
-
-def _check_contrast(values: Mapping[str, object]) -> None:
-    _one_of("units", values["units"], ("phrases", "words"))
-    _one_of("score", values["score"], ("termhood", *contrast.MEASURES))
-    if values["score"] == "termhood" and values["units"] != "phrases":
-        raise InputError("score=termhood needs contrast.units=phrases; give another contrast.score for words")
-    _build(candidates.PhraseConfig, values)
-
-
-def _check_embedding(values: Mapping[str, object]) -> None:
-    _one_of("units", values["units"], ("phrases", "words"))
-    _build(embedding.EmbeddingConfig, values)
-    if values["units"] == "phrases" and values["method"] != "ppmi-svd":
-        raise InputError(f"method must be ppmi-svd for phrases, got {values['method']!r}; or set embedding.units=words")
-
-
-def _check_expansion(values: Mapping[str, object]) -> None:
-    _one_of("method", values["method"], ("pu", "transitive", *expansion.METHODS))
-    _build(expansion.ExpansionConfig, values)
-    _build(learning.LearningConfig, values)
-
-
-_CONFIGS: dict[str, Callable[[Mapping[str, object]], object]] = {
-    "discovery": lambda values: discovery.make_config(**values),
-    "contrast": _check_contrast,
-    "embedding": _check_embedding,
-    "expansion": _check_expansion,
-}
-
-
-def _check_ranges(stage: str, values: Mapping[str, object]) -> None:
-    """Build the stage's config as its notebook will."""
-
-    try:
-        _CONFIGS.get(stage, lambda values: None)(values)
-        for name in ("compare_documents", "curve_draws", "samples"):
-            if values.get(name, 0) < 0:
-                raise InputError(f"{name} must be 0 or more, got {values[name]!r}")
-        for name in _POSITIVE:
-            if values.get(name, 1) < 1:
-                raise InputError(f"{name} must be 1 or more, got {values[name]!r}")
-    except InputError as error:
-        raise InputError(f"{stage}.{error}") from None
-    except TypeError as error:  # e.g. a threshold table of strings
-        raise InputError(f"{stage}: a value has the wrong type: {error}") from None
-
-
-def merge(*layers: Parameters) -> dict[str, dict[str, object]]:
-    """Parameters by stage, later layers over earlier ones, every stage present."""
-    return {stage: {k: v for layer in layers for k, v in layer.get(stage, {}).items()} for stage in NOTEBOOKS}
 
 
 def check_inputs(job: Job) -> None:
@@ -332,7 +175,7 @@ def run(job: Job, *, on_stage: Callable[[str, float | None], object] | None = No
         manifest["stages"][stage] = {"seconds": seconds, "peak_memory_mb": memory.peak_mb, "computed": True}
         if on_stage is not None:
             on_stage(name, seconds)
-    export.write_text(export.index_page(job.out, manifest), job.out / "index.html")
+    export.write_text(report.index_page(job.out, manifest), job.out / "index.html")
     export.write_json(manifest | {"status": "done"}, job.out / "manifest.json")
     return job.out / "index.html"
 
@@ -386,7 +229,7 @@ def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: b
         raise _stopped(target, f"{error.ename}: {error.evalue}", kind) from None
     except (DeadKernelError, RuntimeError) as error:  # the latter: it never came up
         raise _stopped(target, f"the kernel died; was memory short? ({error})") from None
-    _write_html(target)
+    export.write_text(report.notebook_page(target), target.with_suffix(".html"))
 
 
 def _stopped(notebook: Path, what: str, kind: type[NotebookError] = NotebookError) -> NotebookError:
@@ -398,29 +241,6 @@ def _stopped(notebook: Path, what: str, kind: type[NotebookError] = NotebookErro
     begun = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
     cell = next(iter(failed), begun[-1] if begun else "?")
     return kind(f"{notebook.name} stopped at cell {cell}: {what} (see {notebook})")
-
-
-_SERVERS = ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url")
-
-
-def _write_html(notebook: Path) -> None:
-    """The executed notebook as a page that asks no server for anything."""
-    import nbformat
-    from nbconvert import HTMLExporter
-
-    nb = nbformat.read(notebook, as_version=4)
-    nb.metadata.pop("widgets", None)
-    for cell in nb.cells:  # a finished progress bar is a widget that would need a script from a server
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_widget(output)]
-    nb.metadata["title"] = notebook.stem
-    exporter = HTMLExporter(**dict.fromkeys(_SERVERS, ""))
-    html, _ = exporter.from_notebook_node(nb)
-    export.write_text(html, notebook.with_suffix(".html"))
-
-
-def _is_widget(output: Mapping) -> bool:
-    return any("widget" in kind for kind in output.get("data", {}))
 
 
 class _PeakMemory:

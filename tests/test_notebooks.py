@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from termmine import runs
+from termmine import presets, runs
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -20,7 +20,7 @@ def read(path):
 
 
 def test_there_is_one_notebook_a_stage():
-    assert [path.stem for path in NOTEBOOKS] == list(runs.NOTEBOOKS.values())
+    assert [path.stem for path in NOTEBOOKS] == list(presets.NOTEBOOKS.values())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -53,18 +53,18 @@ def test_notebook_has_the_anatomy(path):
 
 
 def test_the_best_preset_is_what_the_notebooks_default_to():
-    preset = runs.read_preset("best")
-    for stage in runs.NOTEBOOKS:
+    preset = presets.read_preset("best")
+    for stage in presets.NOTEBOOKS:
         defaults = runs.declared_parameters(stage)
         own = {name: value for name, value in defaults.items() if name not in runs._PATHS}
         assert json.loads(json.dumps(own)) == preset[stage]
 
 
 def test_the_presets_set_the_same_parameters():
-    best, classic = runs.read_preset("best"), runs.read_preset("classic")
+    best, classic = presets.read_preset("best"), presets.read_preset("classic")
     assert {stage: list(values) for stage, values in best.items()} == {s: list(values) for s, values in classic.items()}
-    for name in runs.PRESETS:
-        runs.check_parameters(runs.read_preset(name))
+    for name in presets.PRESETS:
+        presets.check_parameters(presets.read_preset(name))
 
 
 def test_every_parameter_is_explained():
@@ -91,7 +91,7 @@ def test_notebooks_run_top_to_bottom_from(project, folder):
         client = NotebookClient(read(path), kernel_name="python3", resources={"metadata": {"path": project / folder}})
         client.execute()
     metrics = json.loads((project / "reports" / "sample" / "metrics.json").read_text())
-    assert set(metrics) == set(runs.NOTEBOOKS)
+    assert set(metrics) == set(presets.NOTEBOOKS)
     assert not (project / "notebooks" / "reports").exists()
 
 

@@ -8,11 +8,11 @@ import nbformat
 import numpy as np
 import pytest
 
-from termmine import corpus, embedding, export, judging, runs
+from termmine import corpus, embedding, export, judging, presets, runs
 from termmine.errors import InputError, NotebookError
 
 FOLDER = [
-    *(f"{name}{end}" for name in runs.NOTEBOOKS.values() for end in (".ipynb", ".html")),
+    *(f"{name}{end}" for name in presets.NOTEBOOKS.values() for end in (".ipynb", ".html")),
     "index.html", "words.parquet", "words.csv", "background_words.parquet", "candidates.parquet", "contrast.parquet",
     "evidence.parquet", "vectors.npz", "expansion.parquet", "terms.csv", "seeds.txt", "losses.csv", "ablation.csv",
     "learning_curve.csv", "judging.csv", "metrics.json", "manifest.json",
@@ -52,7 +52,7 @@ def rerun(done, out, parameters, **changes):
     files = datasets.get("sample")
     settings = {"domain": (files.domain,), "background": (files.background,), "reference": files.reference} | changes
     job = runs.Job(name="sample", out=out, **settings)
-    merged = runs.merge(runs.read_preset("best"), parameters)
+    merged = presets.merge(presets.read_preset("best"), parameters)
     for stage in parameters:
         runs._execute(job, stage, merged[stage], progress=False)
     return out
@@ -218,7 +218,7 @@ def test_a_text_can_be_its_own_reference(done, tmp_path, sample):
 def test_the_manifest_tells_all(done):
     manifest = json.loads((done / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["status"] == "done"
-    assert set(manifest["stages"]) == set(runs.NOTEBOOKS)
+    assert set(manifest["stages"]) == set(presets.NOTEBOOKS)
     for stage in manifest["stages"].values():
         assert stage["seconds"] > 0 and stage["peak_memory_mb"] > 10
     assert set(manifest["inputs"]) == {"domain", "background", "reference", "rules"}
@@ -239,7 +239,7 @@ def test_the_index_shows_numbers_terms_figures_and_links(done):
     # the table's data is JSON inside a JavaScript string
     assert json.dumps(json.dumps(terms["term"][0]))[3:-3] in html
     assert html.count("data:image/png;base64,") == 10
-    for name in runs.NOTEBOOKS.values():
+    for name in presets.NOTEBOOKS.values():
         assert f'href="{name}.html"' in html
     assert "termmine run sample" in html and "average precision" in html
 
@@ -354,10 +354,10 @@ def test_a_run_without_candidates_stops_at_once(tmp_path):
 
 
 def test_a_dead_kernel_names_its_notebook(tmp_path, monkeypatch):
-    notebook = nbformat.read(runs.notebook_path("contrast"), as_version=4)
+    notebook = nbformat.read(presets.notebook_path("contrast"), as_version=4)
     next(cell for cell in notebook.cells if cell.id == "load").source = "import os; os.kill(os.getpid(), 9)"
     nbformat.write(notebook, tmp_path / "deadly.ipynb")
-    real = runs.notebook_path
+    real = presets.notebook_path
     monkeypatch.setattr(runs, "notebook_path", lambda s: tmp_path / "deadly.ipynb" if s == "contrast" else real(s))
     with pytest.raises(NotebookError, match=r"02_contrast\.ipynb stopped at cell load: the kernel died"):
         run(tmp_path / "out")

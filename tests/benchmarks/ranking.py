@@ -29,8 +29,8 @@ from termmine import (
     expansion,
     lattice,
     learning,
+    presets,
     ranking,
-    runs,
     segmentation,
 )
 from termmine import rules as filters
@@ -83,7 +83,7 @@ class Pool:
     @classmethod
     def of(cls, domain: corpus.Corpus, background: corpus.Corpus) -> "Pool":
         """Everything up to the vectors."""
-        preset = runs.read_preset("best")
+        preset = presets.read_preset("best")
         config = discovery.make_config(**preset["discovery"])
         words, others = discovery.discover(domain, config), discovery.discover(background, config)
         text = segmentation.SegmentedText(domain, segmentation.Segmenter(words))
