@@ -1,5 +1,6 @@
 """The command line: thin over the functions that notebooks call too."""
 
+import functools
 import gc
 import os
 import sys
@@ -11,10 +12,11 @@ from typing import Any, BinaryIO
 import click
 import pandas as pd
 import yaml
+from tqdm import tqdm
 
 import termmine
-from termmine import cluster, corpus, datasets, discovery, export, presets, runs, segmentation, store
-from termmine.errors import InputError, TermmineError
+from termmine import cluster, corpus, datasets, discovery, export, presets, runs, segmentation, stages, store, sweeps
+from termmine.errors import InputError, NotebookError, TermmineError
 
 
 class _SeveralValues(click.Command):
@@ -62,20 +64,62 @@ _parameter = click.option(
     "--preset", default="best", show_default=True, metavar="PRESET", help="A set of parameters: best, or classic."
 )
 @_parameter
-def run_command(parameters: Sequence[str], **options: Any) -> None:
+@click.option("--from", "manifest", metavar="MANIFEST", help="Repeat the run of this manifest.json, all of it anew.")
+@click.option("--fresh", is_flag=True, help="Compute every stage, even if its result is kept.")
+@click.option("--jobs", type=click.IntRange(1), metavar="N", help="Cores to use [default: all].")
+@click.option("--scheduler", metavar="ADDR", help="Compute on a Dask cluster: tcp://HOST:PORT; local or local:N.")
+def run_command(
+    parameters: Sequence[str],
+    manifest: str | None,
+    fresh: bool,
+    jobs: int | None,
+    scheduler: str | None,
+    **options: Any,
+) -> None:
     """Run the five notebooks on data set NAME (default: law) or on one's own text.
+
+    A stage whose inputs, parameters and code are those of an earlier run is not computed again.
 
     \b
     Examples:
       termmine run
       termmine run sample -p discovery.method=cohesion -p discovery.min_count=5
       termmine run --domain my/*.txt --background news/*.txt --reference terms.txt --seeds seeds.txt
+      termmine run --from reports/law/manifest.json --out reports/again
     """
     overrides = _stage_parameters(parameters)
-    presets.check_parameters(overrides, options["preset"])
-    job = _make_job(parameters=overrides, **options)
-    index = runs.run(job, on_stage=_report_stage, progress=sys.stderr.isatty())
+    if manifest:
+        job, told = _repeated(manifest, overrides, options)
+    else:
+        presets.check_parameters(overrides, options["preset"])
+        job = _make_job(parameters=overrides, **options)
+    if jobs:
+        os.environ["NUMBA_NUM_THREADS"] = str(jobs)
+    show = {"on_stage": _report_stage, "on_message": _say, "progress": sys.stderr.isatty()}
+    index = runs.run(job, fresh=fresh or bool(manifest), scheduler=scheduler, **show)
     _say_result(index.parent)
+    if manifest:
+        _say_differences(runs.differences(told, runs.read_manifest(index.parent)))
+
+
+def _repeated(manifest: str, overrides: presets.Parameters, options: dict[str, Any]) -> tuple[runs.Job, dict]:
+    """The run that a manifest tells of, and the manifest."""
+    others = [name for name in ("name", "domain", "background", "reference", "seeds", "rules") if options[name]]
+    if others or overrides or options["preset"] != presets.PRESETS[0]:
+        raise InputError("--from repeats a run as it was; give --out beside it, and no other input or parameter")
+    told = runs.read_manifest(manifest)
+    folder = Path(manifest) if Path(manifest).is_dir() else Path(manifest).parent
+    if (name := told.get("name")) in datasets.SETS:
+        _say_fetching(name)
+    out = Path(options["out"]) if options["out"] else datasets.home() / "reports" / f"{told.get('name', 'own')}-again"
+    return runs.repeat(told, folder, out, runs.shell_command(sys.argv[1:])), told
+
+
+def _say_differences(found: pd.DataFrame) -> None:
+    for row in found.itertuples():
+        click.echo(f"{row.kind} {row.name} differs: {row.one or 'none'} → {row.other or 'none'}")
+    if not (found["kind"] == "output").any():
+        click.echo("the results are the same, byte for byte")
 
 
 def _make_job(
@@ -176,9 +220,9 @@ def _say(text: str) -> None:
     click.echo(text, err=True)
 
 
-def _report_stage(name: str, seconds: float | None) -> None:
-    if seconds is not None:
-        _say(f"{name:<14} {seconds:6.1f} s")
+def _report_stage(name: str, result: stages.Result | None) -> None:
+    if result is not None:
+        _say(f"{name:<14} {result.seconds:6.1f} s" + (" spared: its result was kept" if result.reused else ""))
 
 
 def _say_result(run: Path) -> None:
@@ -210,6 +254,112 @@ def _why_empty(run: Path, metrics: dict) -> str:
         f"all {candidates} candidates were rejected, most by {reasons.index[0]} ({reasons.iloc[0]}); "
         "lower -p discovery.min_count or -p expansion.min_term_len, or loosen --rules"
     )
+
+
+@cli.command("compare")
+@click.argument("one", metavar="RUN")
+@click.argument("other", metavar="RUN")
+def compare_command(one: str, other: str) -> None:
+    """Say what differs between two runs: versions, parameters, inputs, results and numbers.
+
+    RUN is a run's folder, or its manifest.json, one's own or somebody else's; nothing in it is executed.
+
+    \b
+    Example:
+      termmine compare reports/law reports/again
+    """
+    found = runs.differences(runs.read_manifest(one), runs.read_manifest(other))
+    _say_differences(found)
+    here, there = map(runs.read_metrics, (one, other))
+    for name in dict.fromkeys([*here, *there]):
+        if here.get(name) != there.get(name):
+            click.echo(f"{name}: {here.get(name, 'none')} → {there.get(name, 'none')}")
+
+
+@cli.command("sweep")
+@click.argument("grid", metavar="GRID.yaml")
+@click.option("--out", required=True, metavar="DIR", help="The sweep's folder.")
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, metavar="N", help="Processes at once.")
+@click.option("--scheduler", metavar="ADDR", help="Compute on a Dask cluster: tcp://HOST:PORT; local or local:N.")
+@click.option("--dry-run", is_flag=True, help="Print the plan alone.")
+def sweep_command(grid: str, out: str, jobs: int, scheduler: str | None, dry_run: bool) -> None:
+    """Run a grid of parameters; stages that runs share are computed once.
+
+    The same command again does only what is missing. GRID.yaml, every key of it optional:
+
+    \b
+      data: [sample, {name: mine, domain: my/*.txt, reference: terms.txt}]
+      preset: [best, wide]               # names: best, classic, or of presets below
+      presets: {wide: {preset: best, contrast.max_words: 5}}
+      parameters:
+        expansion.self_weight: [0, 0.3]                                      # a list
+        expansion.pool: {from: 1000, to: 20000, steps: 3, scale: log}        # a range; or with step
+        discovery.method: {presets: [best, classic]}                         # the values of presets
+      repeats: 3                         # random states of embedding and expansion
+      metric: evaluation.average_precision
+
+    \b
+    Example:
+      termmine sweep grid.yaml --out reports/sweep --jobs 2
+    """
+    if scheduler and jobs != 1:
+        raise InputError("--jobs are processes on this machine; give --jobs or --scheduler, not both")
+    folder = Path(out)
+    said = sweeps.read_grid(grid)
+    for name in said.data:
+        if isinstance(name, str):
+            _say_fetching(name)
+    points = sweeps.make_points(said, folder)
+    cost = sweeps.plan(points, stages.cache_folder())
+    _say_plan(points, cost)
+    if dry_run:
+        return
+    if not cost["runs"].any():
+        _say("nothing is missing; the table and the page are written anew")
+    distinct = int(cost["distinct"].sum())
+    with tqdm(total=distinct, unit=" stages", disable=not sys.stderr.isatty()) as bar:
+        report = functools.partial(_report_swept, bar)
+        command = runs.shell_command(sys.argv[1:])
+        results = sweeps.sweep(
+            said, points, folder, jobs=jobs, scheduler=scheduler, command=command, on_stage=report, on_message=_say
+        )
+    _say_swept(results, said, folder)
+
+
+def _say_plan(points: Sequence[sweeps.Point], cost: pd.DataFrame) -> None:
+    done = len(points) - int(cost["runs"].max())
+    _say(f"{len(points):,} runs" + (f", {done:,} of them done before" if done else ""))
+    for row in cost[cost["runs"] > 0].itertuples():
+        shared = f", shared by {row.runs:,} runs" if row.distinct < row.runs else ""
+        kept = f", {row.kept:,} kept from before" if row.kept else ""
+        _say(f"{presets.NOTEBOOKS[row.stage]:<14} {row.compute:>5,} to compute{kept}{shared}")
+
+
+def _report_swept(bar: tqdm, task: stages.Task, outcome: stages.Result | Exception) -> None:
+    bar.update()
+    name = presets.NOTEBOOKS[task.stage]
+    if isinstance(outcome, Exception):
+        if str(outcome).startswith(name):  # and not a stage after it
+            bar.write(f"stopped: {outcome}", file=sys.stderr)
+    elif bar.disable and not outcome.reused:
+        _say(f"{name:<14} {outcome.seconds:6.1f} s")
+
+
+def _say_swept(results: pd.DataFrame, grid: sweeps.Grid, folder: Path) -> None:
+    metric = grid.metric.replace(".", ":", 1)
+    failed = results[results["status"] != "done"]
+    if metric in results and results[metric].notna().any():
+        best = results.loc[results[metric].idxmax()]
+        values = ", ".join(f"{name}={best[name]}" for name in ("data", "preset", *grid.parameters))
+        click.echo(f"best {grid.metric} {best[metric]:.3f}: {values}")
+    click.echo(f"{len(results) - len(failed):,} of {len(results):,} runs done: {_shown(folder / 'sweep.csv')}")
+    click.echo(f"report: {_shown(folder / 'index.html')}")
+    if len(failed):
+        first = failed.iloc[0]
+        raise NotebookError(
+            f"{len(failed):,} of {len(results):,} runs stopped, e.g. {first['run']}: {first['error']}; "
+            "mend the cause and give the same command again"
+        )
 
 
 @cli.command("discover")

@@ -44,7 +44,7 @@ def _dask() -> Any:
         import dask
         import distributed  # noqa: F401 (its absence should be noticed here)
     except ImportError:
-        raise InputError('counting on a cluster needs Dask, which is not here; pip install "termmine[dask]"') from None
+        raise InputError('a cluster needs Dask, which is not here; pip install "termmine[dask]"') from None
     return dask
 
 

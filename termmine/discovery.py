@@ -8,6 +8,7 @@ Three methods, all unsupervised: the PMI chain (kexue.fm/archives/5597), cohesio
 
 import math
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -16,12 +17,13 @@ import numpy as np
 import pandas as pd
 
 from termmine import lattice, neighbours, ngrams, unigram
-from termmine.errors import InputError
+from termmine.errors import InputError, shown
 
 LOG_ZERO = -100.0  # nats; what the original takes for log 0, and a character outside the vocabulary costs
 _LONGEST_PART = (
     64  # characters of a part that is looked for, unless words may have any length; else long lines take forever
 )
+_LARGEST = sys.float_info.max  # an integer may be larger, and is below infinity
 _ALNUM = re.compile(r"[0-9A-Za-z]+")
 _ALNUM_OR_DOT = re.compile(r"[0-9A-Za-z.]+")
 _MIXED = re.compile(r"([0-9A-Za-z]+|[^0-9A-Za-z]+)([0-9A-Za-z]+|[^0-9A-Za-z]+)")
@@ -31,7 +33,7 @@ _DELETED = (r"[\s+\.\!\/_,$%^*(+\"')]+", r"[+——()?【】“”！，。？�
 
 def _check(holds: bool, name: str, must: str, value: object) -> None:
     if not holds:
-        raise InputError(f"{name} must be {must}, got {value!r}")
+        raise InputError(f"{name} must be {must}, got {shown(value)}")
 
 
 def _check_shared(config: "Config") -> None:
@@ -40,7 +42,7 @@ def _check_shared(config: "Config") -> None:
     _check(count is None or count >= 1, "min_count", "1 or more", count)
     _check(count is None or count < 1 << 63, "min_count", "less than 2^63", count)
     _check(longest is None or 2 <= longest <= 12, "max_len", "in 2..12", longest)
-    _check(0 <= entropy < math.inf, "min_entropy", "0 or more", entropy)
+    _check(0 <= entropy <= _LARGEST, "min_entropy", "0 or more", entropy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +58,7 @@ class PmiConfig:
     def __post_init__(self) -> None:
         _check_shared(self)
         _check(0 < self.min_proba < 1, "min_proba", "between 0 and 1", self.min_proba)
-        _check(math.isfinite(self.min_pmi), "min_pmi", "a finite number", self.min_pmi)
+        _check(-_LARGEST <= self.min_pmi <= _LARGEST, "min_pmi", "a finite number", self.min_pmi)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,9 +86,9 @@ class CohesionConfig:
         lengths = sorted(self.min_cohesion)
         _check(lengths == [2, 3, 4], "min_cohesion", "a threshold for each of the lengths 2, 3, 4", lengths)
         thresholds = list(self.min_cohesion.values())
-        _check(all(0 < value < math.inf for value in thresholds), "min_cohesion", "positive", thresholds)
-        _check(0 <= self.deviations < math.inf, "deviations", "0 or more", self.deviations)
-        _check(0 <= self.min_gain < math.inf, "min_gain", "0 or more", self.min_gain)
+        _check(all(0 < value <= _LARGEST for value in thresholds), "min_cohesion", "positive", thresholds)
+        _check(0 <= self.deviations <= _LARGEST, "deviations", "0 or more", self.deviations)
+        _check(0 <= self.min_gain <= _LARGEST, "min_gain", "0 or more", self.min_gain)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

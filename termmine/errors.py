@@ -4,7 +4,23 @@ Every message says what must hold, what came and what to do about it. The comman
 message alone and ends with status 2 for an ``InputError``, 1 for anything else.
 """
 
+import reprlib
 from collections.abc import Sequence
+
+_SHORT = reprlib.Repr()  # looks at a few items of a few levels only
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 80, 80, 40
+
+
+def shown(value: object) -> str:
+    """A value as a message names it: its ``repr``, of what is large or deep a part.
+
+    >>> shown("蜂王"), shown([1] * 99)
+    ("'蜂王'", '[1, 1, 1, 1, 1, 1, ...]')
+    """
+    try:
+        return _SHORT.repr(value)
+    except ValueError:  # Python writes no integer of thousands of digits
+        return f"a huge {type(value).__name__}"
 
 
 class TermmineError(Exception):

@@ -4,6 +4,7 @@ Frames in, files out: every artefact is written under a temporary name and renam
 of one.
 """
 
+import csv
 import json
 import os
 import tempfile
@@ -14,15 +15,17 @@ from typing import TextIO
 
 import pandas as pd
 
-from termmine.errors import InputError
+from termmine.errors import InputError, shown
+
+_MOST = 20  # characters of a name that a temporary name takes over: a longer one may be too long for the disk
 
 
 @contextmanager
 def replacing(path: str | os.PathLike) -> Iterator[Path]:
     """A temporary path beside ``path`` that takes its place when the block ends well, and vanishes otherwise."""
-    suffix = Path(path).suffix  # which says what is written
+    suffix = Path(path).suffix[:_MOST]  # which says what is written
     path = Path(os.path.realpath(path))  # of a link, the file behind it
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=suffix)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem[:_MOST]}-", suffix=suffix)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -40,9 +43,9 @@ def _umask() -> int:
 
 
 def write_text(text: str, path: str | os.PathLike) -> None:
-    """A text file, UTF-8, line feeds."""
+    """A text file, UTF-8, line feeds; what UTF-8 lacks, as a byte of a file name that is none, is written \\udcff."""
     with replacing(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def write_json(data: object, path: str | os.PathLike) -> None:
@@ -51,22 +54,49 @@ def write_json(data: object, path: str | os.PathLike) -> None:
 
 
 def read_json(path: str | os.PathLike) -> dict:
-    """A JSON object; {} where there is no file."""
-    return json.loads(Path(path).read_text(encoding="utf-8")) if Path(path).exists() else {}
+    """A JSON object; {} where there is no file.
+
+    Raises
+    ------
+    InputError : it is no such file, or is damaged
+    """
+    if not Path(path).exists():
+        return {}
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise InputError(f"{path} holds no JSON object, or is damaged; delete it, and make it anew")
+    return data
 
 
 def write_frame(frame: pd.DataFrame, path: str | os.PathLike) -> None:
-    """A frame as ``.parquet`` or ``.csv`` (UTF-8, floats to 6 digits), without its index."""
-    with replacing(path) as temporary:
-        if Path(path).suffix == ".parquet":
-            frame.to_parquet(temporary, index=False)
-        else:
-            write_csv(frame, temporary)
+    """A frame as ``.parquet`` or ``.csv`` (UTF-8, floats to 6 digits), without its index.
+
+    Raises
+    ------
+    InputError : a text in it is no Unicode (half of a surrogate pair)
+    """
+    try:
+        with replacing(path) as temporary:
+            if Path(path).suffix == ".parquet":
+                frame.to_parquet(temporary, index=False)
+            else:
+                write_csv(frame, temporary)
+    except UnicodeEncodeError as error:
+        raise InputError(f"{shown(error.object)} is no Unicode text, and cannot be written to {path}") from None
 
 
 def write_csv(frame: pd.DataFrame, file: Path | TextIO) -> None:
     """A frame as CSV (UTF-8, floats to 6 digits), without its index."""
-    frame.to_csv(file, index=False, float_format="%.6g", encoding="utf-8", lineterminator="\n")
+    texts = frame.select_dtypes(["object", "string"])
+    # Python up to 3.12 quotes a carriage return only where lines end with one, and every reader takes it for a line end
+    has_cr = any(texts[name].astype(str).str.contains("\r", regex=False).any() for name in texts)
+    quoting = csv.QUOTE_NONNUMERIC if has_cr else csv.QUOTE_MINIMAL
+    frame.to_csv(file, index=False, float_format="%.6g", encoding="utf-8", lineterminator="\n", quoting=quoting)
 
 
 def read_frame(path: str | os.PathLike) -> pd.DataFrame:
@@ -83,13 +113,21 @@ def read_frame(path: str | os.PathLike) -> pd.DataFrame:
     missing = {"similarity": [""], "cohesion": [""]}
     try:
         if path.suffix == ".parquet":
-            return pd.read_parquet(path)
+            return _read_parquet(path)
         return pd.read_csv(path, dtype=texts, keep_default_na=False, na_values=missing, encoding="utf-8-sig")
     except PermissionError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    except (ValueError, OSError):  # among the former pandas' ParserError and Arrow's ArrowInvalid
+    except Exception:  # pandas and Arrow tell in a dozen ways that a file is damaged, KeyError and TypeError among them
         kind = "a Parquet file" if path.suffix == ".parquet" else "a CSV file in UTF-8 with a line of column names"
         raise InputError(f"{path} is not {kind}, or is damaged") from None
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    """Checked in full: Arrow takes text that is no UTF-8 as it is, and whoever looks at it later would stop."""
+    from pyarrow import parquet
+
+    parquet.read_table(path).validate(full=True)
+    return pd.read_parquet(path)
 
 
 def update_metrics(run: str | os.PathLike, stage: str, metrics: Mapping[str, float]) -> None:

@@ -10,7 +10,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +62,9 @@ def make_sheet(terms: pd.DataFrame, listed: Iterable[str], lines: Iterable[str],
     evaluation.check_rank("n", n)
     kept = terms[(terms["rejected_by"] == "") & ~terms["term"].isin(_distinct("listed", listed))]
     sheet = kept.sort_values("rank", kind="stable").head(n)[["rank", "term", "score", "count"]].reset_index(drop=True)
-    return sheet.assign(context=_contexts(sheet["term"].tolist(), lines), verdict="", note="")
+    first = _contexts(sheet["term"].tolist(), lines, 1, _WIDTH).set_index("term")
+    shown = (first["left"] + "【" + first["found"] + "】" + first["right"]).str.strip()
+    return sheet.assign(context=sheet["term"].map(shown).fillna("").astype(object), verdict="", note="")
 
 
 def _distinct(name: str, terms: Iterable[str]) -> set[str]:
@@ -71,30 +73,84 @@ def _distinct(name: str, terms: Iterable[str]) -> set[str]:
     return set(terms)
 
 
-def _contexts(terms: list[str], lines: Iterable[str]) -> list[str]:
-    """A keyword in context for each term: its first occurrence."""
+# --- contexts --------------------------------------------------------------------------------------------
+
+
+def contexts(terms: Sequence[str], lines: Iterable[str], *, n: int = 5, width: int = 25) -> pd.DataFrame:
+    """Each term in its contexts (keyword in context), from documents all over the corpus.
+
+    Of the D documents that hold a term, those at the places round(i (D - 1) / (n - 1)), i = 0..n-1, of their order give
+    its first occurrence each; with fewer than ``n`` documents, each gives its first ⌈n / D⌉. Overlapping occurrences
+    are one. Source: Luhn (1960).
+
+    Parameters
+    ----------
+    terms : distinct
+    lines : the documents; read twice, so no generator
+    n : contexts of a term at most
+    width : characters on each side at most
+
+    Returns
+    -------
+    frame : ``term, document, left, right``, terms as given, then by document and place; document counts from 0, left
+        and right are in one line; a term that does not occur has no row
+
+    Raises
+    ------
+    InputError : ``n`` is below 1, ``width`` below 0, or ``lines`` can be read only once
+
+    >>> contexts(["巢脾"], ["换一张巢脾", "", "巢脾旧了，换巢脾"], n=2, width=3).values.tolist()
+    [['巢脾', 0, '换一张', ''], ['巢脾', 2, '', '旧了，']]
+    """
+    evaluation.check_rank("n", n)
+    if width < 0:
+        raise InputError(f"width must be 0 or more, got {width!r}; give the characters on each side")
+    return _contexts(list(terms), lines, n, width)[["term", "document", "left", "right"]]
+
+
+def _contexts(terms: list[str], lines: Iterable[str], n: int, width: int) -> pd.DataFrame:
+    """What ``contexts`` returns, and ``found``: the term as the document spells it."""
     if isinstance(lines, str):
         raise TypeError("lines must be an iterable of documents, got one str; put it in a list: [text]")
     if iter(lines) is lines:
         raise InputError("lines are read twice and must not be a generator; give a list or corpus.read_lines")
     by_term = lattice.Trie(terms).count_by_document(lines).tocsc()  # the documents of a term are in order
-    occurs = np.diff(by_term.indptr) > 0
-    first = {int(i): int(by_term.indices[by_term.indptr[i]]) for i in np.flatnonzero(occurs)}
-    wanted = set(first.values())
-    documents = {i: line for i, line in enumerate(islice(lines, max(wanted, default=-1) + 1)) if i in wanted}
-    return [_in_context(term, documents[first[i]]) if i in first else "" for i, term in enumerate(terms)]
+    wanted: dict[int, list[tuple[int, int]]] = {}  # document: (row of a term, occurrences)
+    for row, (begin, end) in enumerate(pairwise(by_term.indptr.tolist())):
+        for document, most in _spread(by_term.indices[begin:end], n):
+            wanted.setdefault(document, []).append((row, most))
+    patterns = [re.compile(re.escape(corpus.fold(term))) for term in terms]
+    found = []
+    for number, document in enumerate(islice(lines, max(wanted, default=-1) + 1)):
+        folded = corpus.fold(document) if number in wanted else ""  # folding keeps places
+        for row, most in wanted.get(number, ()):
+            for begin, end in _places(patterns[row], folded, most):
+                sides = document[max(begin - width, 0) : begin], document[begin:end], document[end : end + width]
+                found.append((row, terms[row], number, *(_BLANK.sub(" ", side) for side in sides)))
+    frame = pd.DataFrame(found, columns=["row", "term", "document", "left", "found", "right"])
+    frame = frame.astype({"row": "int64", "document": "int64"}).sort_values("row", kind="stable", ignore_index=True)
+    return frame[frame.groupby("row").cumcount() < n].drop(columns="row").reset_index(drop=True)
 
 
-def _in_context(term: str, document: str) -> str:
-    """The first occurrence in brackets.
+def _spread(documents: np.ndarray, n: int) -> list[tuple[int, int]]:
+    """(document, occurrences wanted from it): ``n`` documents at equal steps, or all of them.
 
-    >>> _in_context("巢脾", "换一张巢脾")
-    '换一张【巢脾】'
+    >>> _spread(np.array([2, 3, 5, 8, 9]), 3), _spread(np.array([2, 3]), 5)
+    ([(2, 1), (5, 1), (9, 1)], [(2, 3), (3, 3)])
     """
-    begin = corpus.fold(document).find(corpus.fold(term))  # folding keeps places
-    end = begin + len(term)
-    left, right = document[max(begin - _WIDTH, 0) : begin], document[end : end + _WIDTH]
-    return _BLANK.sub(" ", f"{left}【{document[begin:end]}】{right}").strip()
+    if documents.size <= n:
+        return [(int(document), -(-n // documents.size)) for document in documents]
+    steps = np.linspace(0, documents.size - 1, n).round().astype(int)
+    return [(int(document), 1) for document in documents[steps]]
+
+
+def _places(term: re.Pattern[str], text: str, most: int) -> list[tuple[int, int]]:
+    """(begin, end) of the first occurrences that do not overlap.
+
+    >>> _places(re.compile("aa"), "aaab aa", 5)
+    [(0, 2), (5, 7)]
+    """
+    return [match.span() for match in islice(term.finditer(text), most)]
 
 
 # --- verdicts --------------------------------------------------------------------------------------------------
@@ -141,6 +197,11 @@ def carry_verdicts(sheet: pd.DataFrame, old: pd.DataFrame) -> pd.DataFrame:
 def _typed(frame: pd.DataFrame) -> list[str]:
     """The columns that are for the reader, or of his own."""
     return [name for name in frame if name not in COLUMNS[:-2]]
+
+
+def is_filled(sheet: pd.DataFrame) -> bool:
+    """Whether a reader has typed anything into a sheet."""
+    return any((sheet[name].fillna("").astype(str) != "").any() for name in _typed(sheet))
 
 
 def _check_agreement(new: pd.DataFrame, known: pd.DataFrame, typed: list[str]) -> None:

@@ -252,7 +252,7 @@ def encode(lines: Iterable[str], *, units: str = "word") -> EncodedText:
     ----------
     lines : documents, or the corpus that ``corpus.read_lines`` opened, which is read in large blocks
     units : ``"word"`` Han characters, half-width letters and digits; ``"han"`` Han characters only; ``"any"``
-        everything but the line break
+        everything but the line break and NUL
 
     Raises
     ------

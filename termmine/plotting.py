@@ -3,7 +3,7 @@
 Chinese labels need a font that has them: ``import zhplot`` once in the notebook, which carries Noto Sans SC.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -27,6 +27,7 @@ LABELS = {
     "termhood": "termhood 术语度 (nats)",
     "seeds": "seeds given 种子词数",
     "average_precision": "average precision 平均准确率",
+    "importance": "share of the variance explained 解释的方差比例 (η²)",
 }
 
 
@@ -84,7 +85,7 @@ def plot_similarities(
     ax = plt.gca() if ax is None else ax
     bins = np.linspace(-0.5, 1, 61)
     for name, values in samples.items():
-        ax.hist(values, bins=bins, density=True, alpha=0.5, label=name)
+        ax.hist(values, bins=bins, density=True, alpha=0.5, label=_literal([name])[0])
     if floor is not None:
         ax.axvline(floor, color="tab:red", linewidth=1, label=f"min_sim {floor:g}")
     ax.set(xlabel=LABELS["similarity"], ylabel="share 占比 (density)")
@@ -108,7 +109,7 @@ def plot_precision_recall(curves: dict[str, pd.DataFrame], *, ax: Axes | None = 
     """Precision against recall, one line a list."""
     ax = plt.gca() if ax is None else ax
     for name, curve in curves.items():
-        ax.plot(curve["recall"], curve["precision"], label=name, linewidth=1.5)
+        ax.plot(curve["recall"], curve["precision"], label=_literal([name])[0], linewidth=1.5)
     ax.set(xlabel=LABELS["recall"], ylabel=LABELS["precision"], xlim=(0, 1), ylim=(0, 1.02))
     ax.legend()
     return ax
@@ -118,7 +119,7 @@ def plot_weights(weights: pd.Series, *, ax: Axes | None = None) -> Axes:
     """What each piece of evidence weighs, the heaviest on top; index the evidence."""
     ax = plt.gca() if ax is None else ax
     weights = weights.iloc[np.argsort(weights.abs(), kind="stable")]
-    ax.barh(weights.index, weights, color=np.where(weights > 0, "tab:blue", "tab:red"))
+    ax.barh(_literal(weights.index), weights, color=np.where(weights > 0, "tab:blue", "tab:red"))
     ax.axvline(0, color="0.3", linewidth=0.8)
     ax.set(xlabel=LABELS["weight"])
     return ax
@@ -151,7 +152,7 @@ def plot_learning_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     ax = plt.gca() if ax is None else ax
     for method, rows in curve.groupby("method", sort=False):
-        (line,) = ax.plot(rows["seeds"], rows["average_precision"], marker="o", markersize=4, label=method)
+        (line,) = ax.plot(rows["seeds"], rows["average_precision"], marker="o", markersize=4, label=_literal([method])[0])
         ax.fill_between(rows["seeds"], rows["low"], rows["high"], color=line.get_color(), alpha=0.15, linewidth=0)
     ax.set(xlabel=LABELS["seeds"], ylabel=LABELS["average_precision"], ylim=(0, None))
     if not curve.empty:
@@ -162,11 +163,63 @@ def plot_learning_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
 def plot_stages(stages: pd.Series, *, ax: Axes | None = None) -> Axes:
     """How many reference terms ended at each stage; index the stage."""
     ax = plt.gca() if ax is None else ax
-    bars = ax.barh(stages.index[::-1], stages[::-1], color="tab:blue")
+    bars = ax.barh(_literal(stages.index[::-1]), stages[::-1], color="tab:blue")
     ax.bar_label(bars, padding=3)
     ax.set(xlabel=LABELS["terms"])
     ax.margins(x=0.12)
     return ax
+
+
+def plot_importance(frame: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """What share of a metric's variance each parameter explains, the greatest on top.
+
+    Parameters
+    ----------
+    frame : ``parameter, importance``, as ``report.importance`` returns it
+    """
+    ax = plt.gca() if ax is None else ax
+    frame = frame.iloc[::-1]
+    bars = ax.barh(_literal(frame["parameter"]), frame["importance"], color="tab:blue")
+    ax.bar_label(bars, fmt="%.2f", padding=3)
+    ax.set(xlabel=LABELS["importance"], xlim=(0, 1.12))
+    return ax
+
+
+def plot_heatmap(frame: pd.DataFrame, *, x: str, y: str, value: str, ax: Axes | None = None) -> Axes:
+    """The mean of ``value`` for each pair of values of two parameters, written into its field; darker is more.
+
+    Parameters
+    ----------
+    frame : a row a run; values of ``x`` and ``y`` may be of any type and are in order, numbers as numbers; runs without
+        ``value`` are left out, and a pair that has none stays white
+    """
+    ax = plt.gca() if ax is None else ax
+    frame = frame[frame[value].notna()]
+    columns, rows = _levels(frame[x]), _levels(frame[y])
+    keys = frame[y].astype(str), frame[x].astype(str)
+    means = frame[value].astype(float).groupby([key.rename(i) for i, key in enumerate(keys)]).mean().unstack()
+    means = means.reindex(index=rows, columns=columns)
+    mesh = ax.pcolormesh(means.to_numpy(), cmap="Blues", edgecolors="white", linewidth=1)
+    middle = (means.min(axis=None) + means.max(axis=None)) / 2
+    for (i, j), mean in np.ndenumerate(means.to_numpy()):
+        if not np.isnan(mean):
+            ax.text(j + 0.5, i + 0.5, f"{mean:.3g}", ha="center", va="center", color="w" if mean > middle else "0.15")
+    ax.set_xticks(np.arange(len(columns)) + 0.5, _literal(columns))
+    ax.set_yticks(np.arange(len(rows)) + 0.5, _literal(rows))
+    ax.set(xlabel=_literal([x])[0], ylabel=_literal([y])[0])
+    ax.figure.colorbar(mesh, ax=ax, label=_literal([value])[0])
+    return ax
+
+
+def _levels(values: pd.Series) -> list[str]:
+    """Distinct values as they are written, numbers in their order.
+
+    >>> _levels(pd.Series([10, 9, 9])), _levels(pd.Series(["b", ["a"]]))
+    (['9', '10'], ["['a']", 'b'])
+    """
+    distinct = {str(value): value for value in values}
+    is_number = all(isinstance(value, int | float | np.number) for value in distinct.values())
+    return sorted(distinct, key=distinct.get if is_number else None)
 
 
 def _annotate(ax: Axes, rows: pd.DataFrame, x: str, y: str, most: int) -> None:
@@ -181,4 +234,14 @@ def _annotate(ax: Axes, rows: pd.DataFrame, x: str, y: str, most: int) -> None:
         if len(taken) == most or any(clashes):
             continue
         taken.append((left, right, bottom))
-        ax.annotate(row["term"], (row[x], row[y]), fontsize=size, xytext=(3, 2), textcoords="offset points")
+        place = {"fontsize": size, "xytext": (3, 2), "textcoords": "offset points"}
+        ax.annotate(row["term"], (row[x], row[y]), **place, parse_math=False)
+
+
+def _literal(values: Iterable[object]) -> list[str]:
+    """Names as they are written: a dollar sign begins no formula.
+
+    >>> _literal(["$x$", 0.5])
+    ['\\\\$x\\\\$', '0.5']
+    """
+    return [str(value).replace("$", r"\$") for value in values]

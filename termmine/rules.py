@@ -7,11 +7,13 @@ Filter rules are data: a JSON object of rule names and what they forbid. They be
 import json
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 
 import pandas as pd
 
-from termmine.errors import InputError
+from termmine.errors import InputError, shown
 
 Rule = Callable[[str], str]
 
@@ -84,11 +86,11 @@ def make_rules(spec: Mapping[str, object], *, source: str = "the rules") -> tupl
     """
     for name, value in spec.items():
         if name not in _TYPES:
-            raise InputError(f"{source}: there is no rule {name!r}; there are: {', '.join(_TYPES)}")
+            raise InputError(f"{source}: there is no rule {shown(name)}; there are: {', '.join(_TYPES)}")
         kind = _TYPES[name]
         if type(value) is not kind or (kind is list and not all(isinstance(part, str) for part in value)):
             wanted = "list of strings" if kind is list else kind.__name__
-            raise InputError(f"{source}: {name} must be of type {wanted}, got {value!r}")
+            raise InputError(f"{source}: {name} must be of type {wanted}, got {shown(value)}")
     return tuple(_make_rule(name, value) for name, value in spec.items())
 
 
@@ -100,6 +102,8 @@ def read_rules(path: str | os.PathLike) -> tuple[Rule, ...]:
     InputError : the file is missing, not JSON, or no set of rules
     """
     try:
+        if not stat.S_ISREG(Path(path).stat().st_mode):  # a pipe would keep one waiting
+            raise OSError(0, "it is no regular file")
         with open(path, encoding="utf-8-sig") as file:
             spec = json.load(file)
     except OSError as error:
@@ -112,8 +116,10 @@ def read_rules(path: str | os.PathLike) -> tuple[Rule, ...]:
         ) from None
     except ValueError as error:
         raise InputError(f"the rules {path} are not JSON: {error}") from None
+    except RecursionError:
+        raise InputError(f"the rules {path} must be a JSON object of rule names, got one of too many levels") from None
     if not isinstance(spec, dict):
-        raise InputError(f"the rules {path} must be a JSON object of rule names, got {spec!r}")
+        raise InputError(f"the rules {path} must be a JSON object of rule names, got {shown(spec)}")
     return make_rules(spec, source=os.fspath(path))
 
 

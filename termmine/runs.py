@@ -1,41 +1,37 @@
 """Run it again, otherwise.
 
-Executes the five notebooks with papermill into a run's folder, with every input and parameter checked before
-anything is written.
+A run checks every input and parameter before anything is written, has its five stages computed or finds them kept,
+and puts its folder together; what the folder held before stays until the new run is whole.
 """
 
+import functools
 import importlib.metadata
+import json
 import os
-import platform
 import shlex
+import shutil
+import socket
 import subprocess
-import sys
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psutil
+import pandas as pd
 
-from termmine import corpus, datasets, export, judging, lattice, report, rules
+from termmine import corpus, datasets, export, judging, lattice, report, rules, stages
 from termmine.errors import InputError, NotebookError, NotebookInputError
-from termmine.presets import NOTEBOOKS, PRESETS, Parameters, check_parameters, merge, notebook_path, read_preset
+from termmine.presets import NOTEBOOKS, PRESETS, Parameters, check_parameters, merge, read_preset
 
-# Filled in from the inputs, not with -p.
-_PATHS = ("domain", "background", "reference", "seeds", "rules", "out_dir")
 # All that a run writes into its folder.
-_FILES = frozenset(
-    [
-        *("index.html", "terms.csv", "words.csv", "losses.csv", "seeds.txt", "metrics.json", "manifest.json"),
-        *("words.parquet", "background_words.parquet", "candidates.parquet", "contrast.parquet", "evidence.parquet"),
-        *("expansion.parquet", "learning_curve.csv", "ablation.csv", "judging.csv", "vectors.npz"),
-        *(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".ipynb", ".html")),
-    ]
-)
-_KEPT = "judging.csv"  # what a reader wrote there is carried over
-_VERSIONS = ("termmine", "numpy", "pandas", "numba", "scipy", "scikit-learn", "gensim", "papermill", "pyarrow")
+_DATA = frozenset([*(name for names in stages.FILES.values() for name in names), "metrics.json"])
+_PAGES = frozenset(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".ipynb", ".html"))
+_FILES = _DATA | _PAGES | {"index.html", "manifest.json"}
+_SHEET = "judging.csv"  # what a reader wrote there is carried over
+_FAILED = "failed"  # folder of a run that stopped where a finished one lies
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,27 +59,30 @@ class Job:
         return files | {role: (path,) for role, path in optional.items() if path is not None}
 
 
-def declared_parameters(stage: str) -> dict[str, object]:
-    """The parameters of a stage's notebook and their defaults."""
-    import papermill
-
-    declared = papermill.inspect_notebook(str(notebook_path(stage)))
-    return {name: _literal(entry["default"]) for name, entry in declared.items()}
-
-
-def _literal(source: str) -> object:
-    import ast
-
-    return ast.literal_eval(source)
-
-
 def check_inputs(job: Job) -> None:
     """Read every input once and say in one line what cannot be used.
 
     Raises
     ------
+    InputError : as ``check_texts``; a reader's sheet that cannot be read, or an output folder that holds something
+        else
+    """
+    check_texts(job)
+    if (job.out / _SHEET).is_file():
+        judging.read_verdicts(job.out / _SHEET)
+    _check_out(job.out)
+    for path in (path for paths in job.inputs().values() for path in paths):
+        if path.resolve().parent == job.out.resolve() and path.name in _FILES:
+            raise InputError(f"the input {path} lies in --out {job.out} and would be overwritten; give another folder")
+
+
+def check_texts(job: Job) -> None:
+    """Read every input but what lies in the run's folder.
+
+    Raises
+    ------
     InputError : a file that is missing, empty, not UTF-8 or without Chinese, a reference or seed list of which
-        nothing occurs in the domain, rules that cannot be read, or an output folder that holds something else
+        nothing occurs in the domain, or rules that cannot be read
     """
     rules.read_rules(job.rules)
     corpus.check_chinese((*job.domain, *job.background))
@@ -92,12 +91,6 @@ def check_inputs(job: Job) -> None:
         if same := content.get(datasets.sha256(path)):
             raise InputError(f"the background {path} is the domain text {same} once more; contrast it with other text")
     _check_lists(job)
-    if (job.out / _KEPT).is_file():
-        judging.read_verdicts(job.out / _KEPT)
-    _check_out(job.out)
-    for path in (path for paths in job.inputs().values() for path in paths):
-        if path.resolve().parent == job.out.resolve() and path.name in _FILES:
-            raise InputError(f"the input {path} lies in --out {job.out} and would be overwritten; give another folder")
 
 
 def _check_lists(job: Job) -> None:
@@ -123,8 +116,9 @@ def _check_out(out: Path) -> None:
     if out.exists() and out.resolve() == datasets.shipped("notebooks").resolve():
         raise InputError(f"--out {out} holds the notebooks themselves; give another folder")
     names = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
-    is_run = bool({"manifest.json", "words.parquet"} & set(names))  # the latter: the notebooks were run by hand
-    others = [name for name in names if name not in _FILES or not is_run]
+    # the notebooks run by hand leave no manifest, a run that was killed leaves its lock
+    is_run = any((out / name).exists() for name in ("manifest.json", "words.parquet", ".lock"))
+    others = [name for name in names if name not in _FILES | {_FAILED} or not is_run]
     if others:
         raise InputError(f"--out {out} holds other files than a run's, e.g. {min(others)}; give a new or empty folder")
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
@@ -134,50 +128,49 @@ def _check_out(out: Path) -> None:
         raise InputError(f"--out {out} cannot be written: no permission in {parent}; give another folder")
 
 
-def run(job: Job, *, on_stage: Callable[[str, float | None], object] | None = None, progress: bool = False) -> Path:
-    """Execute the five notebooks into ``job.out`` and write the index page.
+# --- the folder -------------------------------------------------------------------------------------------
 
-    Parameters
-    ----------
-    job : what to run
-    on_stage : called with a notebook's name and ``None`` when it starts, its seconds when it is done
-    progress : papermill's bar over the cells
+
+@contextmanager
+def holding(folder: Path, command: str) -> Iterator[str]:
+    """Keep a folder for one run at a time; gives a sentence about a run that died in it, "" without one.
+
+    The operating system frees the lock of a process that dies, so none is ever stale.
 
     Raises
     ------
-    InputError : before anything is written
-    NotebookError : a notebook stopped; its half-executed copy stays in the folder. ``NotebookInputError`` if because
-        of what the files or the parameters hold
+    InputError : another run holds the folder, or it cannot be made
     """
-    check_parameters(job.parameters, job.preset)
-    check_inputs(job)
-    parameters = merge(read_preset(job.preset), job.parameters)
+    from filelock import FileLock, Timeout
+
     try:
-        job.out.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(folder / ".lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise InputError(f"{folder} is held by {_holder(folder)}; wait for it, or give another folder") from None
     except OSError as error:
-        raise InputError(f"--out {job.out} cannot be made: {error.strerror}; give another folder") from None
-    manifest = _new_manifest(job, parameters)
-    for name in _FILES - {_KEPT}:  # nothing of an earlier run may pass for this one's
-        (job.out / name).unlink(missing_ok=True)
-    export.write_json(manifest, job.out / "manifest.json")
-    for stage, name in NOTEBOOKS.items():
-        if on_stage is not None:
-            on_stage(name, None)
-        begin = time.perf_counter()
-        memory = _PeakMemory()
-        try:
-            with memory:
-                _execute(job, stage, parameters[stage], progress)
-        except BaseException:  # Ctrl-C as well
-            export.write_json(manifest | {"status": f"failed in {name}"}, job.out / "manifest.json")
-            raise
-        seconds = round(time.perf_counter() - begin, 2)
-        manifest["stages"][stage] = {"seconds": seconds, "peak_memory_mb": memory.peak_mb, "computed": True}
-        if on_stage is not None:
-            on_stage(name, seconds)
-    export.write_text(report.index_page(job.out, manifest), job.out / "index.html")
-    export.write_json(manifest | {"status": "done"}, job.out / "manifest.json")
-    return job.out / "index.html"
+        raise InputError(f"--out {folder} cannot be made: {error.strerror}; give another folder") from None
+    try:
+        died = f"{_holder(folder)} did not finish" if (folder / ".holder.json").exists() else ""
+        said = {"process": os.getpid(), "host": socket.gethostname(), "since": _now(), "command": command}
+        export.write_json(said, folder / ".holder.json")
+        yield died
+    finally:
+        (folder / ".holder.json").unlink(missing_ok=True)
+        lock.release()
+
+
+def _holder(folder: Path) -> str:
+    try:
+        said = export.read_json(folder / ".holder.json")
+        return f"process {said['process']} on {said['host']} since {said['since']} ({said['command']})"
+    except (OSError, ValueError, KeyError, TypeError):  # it is only just being written
+        return "another run"
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _from(folder: Path, path: Path) -> str:
@@ -188,94 +181,200 @@ def _from(folder: Path, path: Path) -> str:
         return path.absolute().as_posix()
 
 
-def _path_parameters(job: Job) -> dict[str, object]:
-    def paths(files: Iterable[Path]) -> list[str] | str:
-        names = [_from(job.out, path) for path in files]
-        return names[0] if len(names) == 1 else names
+# --- running ----------------------------------------------------------------------------------------------
 
+
+def run(
+    job: Job,
+    *,
+    on_stage: Callable[[str, stages.Result | None], object] | None = None,
+    on_message: Callable[[str], object] | None = None,
+    progress: bool = False,
+    fresh: bool = False,
+    scheduler: str | None = None,
+) -> Path:
+    """Compute the five stages, or find them kept, and put the run's folder together.
+
+    Parameters
+    ----------
+    job : what to run
+    on_stage : called with a notebook's name and ``None`` when it starts, its result when it is done
+    on_message : called with what the user should know, e.g. that an earlier run died in the folder
+    progress : papermill's bar over the cells
+    fresh : compute every stage, even if its result is kept
+    scheduler : address of a Dask cluster that computes the stages; without one, this process does
+
+    Returns
+    -------
+    path : of ``index.html``
+
+    Raises
+    ------
+    InputError : before anything is written, or another run holds the folder
+    NotebookError : a notebook stopped. Its half-executed copy and what was done before it are in ``job.out``, or in
+        its folder ``failed`` if a finished run lies in ``job.out``, which stays as it was. ``NotebookInputError`` if
+        because of what the files or the parameters hold
+    """
+    check_parameters(job.parameters, job.preset)
+    check_inputs(job)
+    cache = stages.cache_folder()
+    with holding(job.out, job.command) as died:
+        if died and on_message is not None:
+            on_message(f"an earlier run died here: {died}; what it had computed is reused")
+        tasks = plan(job)
+        with ExitStack() as stack:
+            stack.callback(stages.tidy, cache)
+            compute = functools.partial(stages.compute, cache=cache, progress=progress, fresh=fresh)
+            if scheduler is not None:
+                submit = stack.enter_context(stages.workers(cache, 1, scheduler, fresh=fresh))
+                compute = functools.partial(_wait_for, submit)
+            return assemble(job, tasks, _one_by_one(tasks, compute, on_stage))
+
+
+def plan(job: Job) -> tuple[stages.Task, ...]:
+    """The five stages of a run, in order."""
+    sheet = job.out / _SHEET
+    is_filled = sheet.is_file() and judging.is_filled(judging.read_verdicts(sheet))
+    parameters = merge(read_preset(job.preset), job.parameters)
+    return stages.plan(parameters, job.inputs(), sheet if is_filled else None)
+
+
+def _wait_for(submit: Callable[[stages.Task], Future], task: stages.Task) -> stages.Result:
+    return submit(task).result()
+
+
+def _one_by_one(
+    tasks: Iterable[stages.Task], compute: Callable[[stages.Task], stages.Result], on_stage: Callable | None
+) -> Iterator[stages.Result]:
+    for task in tasks:
+        if on_stage is not None:
+            on_stage(NOTEBOOKS[task.stage], None)
+        result = compute(task)
+        if on_stage is not None:
+            on_stage(NOTEBOOKS[task.stage], result)
+        yield result
+
+
+def assemble(job: Job, tasks: Sequence[stages.Task], results: Iterable[stages.Result]) -> Path:
+    """Put a run's folder together from its stages' results; what lies there is replaced when all of it is there.
+
+    Parameters
+    ----------
+    job, tasks : the run and its stages
+    results : of the stages, in order; it may compute them, and may raise ``stages.StageError``. While it works on the
+        next one, the pages of the last are written
+
+    Raises
+    ------
+    NotebookError : as ``run``
+    """
+    manifest, out = _new_manifest(job), job.out.absolute()  # papermill changes the current folder meanwhile
+    sheet = _digest(out / _SHEET)
+    for left in out.glob(".new-*"):  # of a run that was killed: the folder is held, so it is nobody's
+        shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=".new-", dir=out) as name, ThreadPoolExecutor(1) as writer:
+        new, placed = Path(name), []
+        try:
+            for task, result in zip(tasks, results, strict=True):
+                manifest["stages"][task.stage] = _told(result)
+                manifest["outputs"] |= {name: d for name, d in result.files.items() if name in stages.FILES[task.stage]}
+                placed.append(writer.submit(_place, task, result, new, out))
+        except NotebookError as error:
+            _wait_for_all(placed)
+            target = _keep_failed(tasks[len(placed)], error, manifest, new, out)
+            kind = NotebookInputError if isinstance(error, InputError) else NotebookError
+            raise kind(f"{error} (see {job.out / target / tasks[len(placed)].notebook})") from None
+        _wait_for_all(placed)
+        manifest["outputs"]["metrics.json"] = datasets.sha256(new / "metrics.json")
+        manifest["status"] = "done"
+        export.write_text(report.index_page(new, manifest), new / "index.html")
+        _put(new, out, manifest, keep_sheet=_digest(out / _SHEET) != sheet)
+        shutil.rmtree(out / _FAILED, ignore_errors=True)
+    return job.out / "index.html"
+
+
+def _wait_for_all(futures: Iterable[Future]) -> None:
+    for future in futures:
+        future.result()
+
+
+def _told(result: stages.Result) -> dict[str, object]:
     return {
-        "domain": paths(job.domain),
-        "background": paths(job.background),
-        "reference": _from(job.out, job.reference) if job.reference else "",
-        "seeds": _from(job.out, job.seeds) if job.seeds else "",
-        "rules": _from(job.out, job.rules),
-        "out_dir": ".",
+        "seconds": result.seconds,
+        "peak_memory_mb": result.peak_memory_mb,
+        "reused": result.reused,
+        "key": result.key,
     }
 
 
-def _execute(job: Job, stage: str, parameters: Mapping[str, object], progress: bool) -> None:
-    import papermill
-    from nbclient.exceptions import DeadKernelError
-
-    target = job.out / f"{NOTEBOOKS[stage]}.ipynb"
-    declared = declared_parameters(stage)
-    values = {k: v for k, v in (_path_parameters(job) | parameters).items() if k in declared}
-    # a kernelspec named python3 in the user's folder may belong to another Python: look into this one's first
-    here = str(Path(sys.prefix) / "share" / "jupyter")
-    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("JUPYTER_PATH", "")]))
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    try:
-        papermill.execute_notebook(
-            str(notebook_path(stage)),
-            str(target),
-            parameters=values,
-            kernel_name="python3",
-            cwd=str(job.out),
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else a line a notebook about loopback sockets
-            progress_bar={"desc": target.stem, "leave": False} if progress else False,
-        )
-    except papermill.PapermillExecutionError as error:
-        kind = NotebookInputError if error.ename in ("InputError", "MissingSeedError") else NotebookError
-        raise _stopped(target, f"{error.ename}: {error.evalue}", kind) from None
-    except (DeadKernelError, RuntimeError) as error:  # the latter: it never came up
-        raise _stopped(target, f"the kernel died; was memory short? ({error})") from None
-    export.write_text(report.notebook_page(target), target.with_suffix(".html"))
+def _digest(path: Path) -> str:
+    return datasets.sha256(path) if path.is_file() else ""
 
 
-def _stopped(notebook: Path, what: str, kind: type[NotebookError] = NotebookError) -> NotebookError:
-    """The error that names the notebook and the cell at which papermill left it."""
+def _place(task: stages.Task, result: stages.Result, new: Path, out: Path) -> None:
+    """Copy a stage's files into the new folder, and write its notebook and page as seen from where it will lie."""
+    for name in result.files:
+        if name in stages.FILES[task.stage]:
+            shutil.copyfile(result.folder / name, new / name)
+    export.update_metrics(new, task.stage, export.read_json(result.folder / "metrics.json")[task.stage])
+    _place_notebook(task, result.folder / task.notebook, new, out)
+
+
+def _place_notebook(task: stages.Task, notebook: Path, new: Path, out: Path) -> None:
+    """Write the executed notebook, its paths as seen from ``out``, and its page."""
     import nbformat
 
-    cells = nbformat.read(notebook, as_version=4).cells
-    failed = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("exception")]
-    begun = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
-    cell = next(iter(failed), begun[-1] if begun else "?")
-    return kind(f"{notebook.name} stopped at cell {cell}: {what} (see {notebook})")
+    nb = nbformat.read(notebook, as_version=4)
+    inputs = {role: [_from(out, Path(path)) for path in paths] for role, paths in task.inputs.items()}
+    values = dict(task.parameters) | stages.path_values(inputs, task.stage)
+    for cell in nb.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.id = "injected-parameters"
+            cell.source = "# Parameters\n" + "\n".join(f"{name} = {value!r}" for name, value in values.items())
+    for name in ("input_path", "output_path"):  # of this machine
+        nb.metadata.get("papermill", {}).pop(name, None)
+    nb.metadata.setdefault("papermill", {})["parameters"] = values
+    with export.replacing(new / task.notebook) as temporary:
+        nbformat.write(nb, temporary)
+    page = report.notebook_page(new / task.notebook)
+    export.write_text(page, (new / task.notebook).with_suffix(".html"))
 
 
-class _PeakMemory:
-    """The largest resident size of the kernel process, sampled ten times a second."""
-
-    def __init__(self) -> None:
-        self.peak_mb = 0.0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "_PeakMemory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.1):
-            for child in psutil.Process().children(recursive=True):
-                try:
-                    self.peak_mb = max(self.peak_mb, round(child.memory_info().rss / 1e6, 1))
-                except psutil.Error:  # it ended meanwhile
-                    continue
+def _put(new: Path, out: Path, manifest: Mapping, *, keep_sheet: bool) -> None:
+    """Rename what is new into its place; the manifest goes first and comes last, so that a mixture has none."""
+    out.mkdir(exist_ok=True)
+    (out / "manifest.json").unlink(missing_ok=True)
+    if keep_sheet:  # a reader wrote into it meanwhile
+        (new / _SHEET).unlink(missing_ok=True)
+    names = {path.name for path in new.iterdir()}
+    for name in _FILES - names - {_SHEET}:  # nothing of an earlier run may pass for this one's
+        (out / name).unlink(missing_ok=True)
+    for name in sorted(names):
+        (new / name).replace(out / name)
+    export.write_json(manifest, out / "manifest.json")
 
 
-def _new_manifest(job: Job, parameters: Parameters) -> dict:
+def _keep_failed(task: stages.Task, error: NotebookError, manifest: dict, new: Path, out: Path) -> str:
+    """Keep what a run that stopped has made; beside a finished run in a folder of its own, whose name is returned."""
+    folder = _FAILED if is_finished(out) else ""
+    if isinstance(error, stages.StageError) and error.notebook.exists():
+        _place_notebook(task, error.notebook, new, out / folder)
+    manifest |= {"status": f"failed in {NOTEBOOKS[task.stage]}", "error": str(error)}
+    _put(new, out / folder, manifest, keep_sheet=True)
+    return folder
+
+
+# --- the manifest -----------------------------------------------------------------------------------------
+
+
+def _new_manifest(job: Job) -> dict:
     return {
         "name": job.name,
         "status": "running",
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "started": _now(),
         "command": job.command,
         "preset": job.preset,
-        "parameters": {stage: dict(values) for stage, values in parameters.items()},
+        "parameters": merge(read_preset(job.preset), job.parameters),
         "inputs": {
             role if len(paths) == 1 else f"{role} {number}": {
                 "path": _from(job.out, path),
@@ -284,11 +383,149 @@ def _new_manifest(job: Job, parameters: Parameters) -> dict:
             for role, paths in job.inputs().items()
             for number, path in enumerate(paths, 1)
         },
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _VERSIONS},
+        "versions": stages.versions() | {"papermill": importlib.metadata.version("papermill")},
         "git_commit": _git_commit(),
         "stages": {},
+        "outputs": {},
     }
+
+
+def read_manifest(path: str | os.PathLike) -> dict:
+    """The ``manifest.json`` of a run, or of its folder. Nothing of the run is executed.
+
+    Raises
+    ------
+    InputError : there is none, or it is not a run's
+    """
+    path = Path(path) / "manifest.json" if Path(path).is_dir() else Path(path)
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        for part in ("parameters", "inputs", "versions", "stages"):
+            if not isinstance(manifest[part], dict) or not all(isinstance(name, str) for name in manifest[part]):
+                raise TypeError
+        for entry in manifest["inputs"].values():
+            if not (isinstance(entry["path"], str) and isinstance(entry["sha256"], str)):
+                raise TypeError
+        if not all(isinstance(values, dict) for part in ("parameters", "stages") for values in manifest[part].values()):
+            raise TypeError
+        return manifest | {"outputs": dict(manifest.get("outputs", {}))}
+    except FileNotFoundError:
+        raise InputError(f"there is no {path}; give the folder of a run, or its manifest.json") from None
+    except (OSError, ValueError, KeyError, TypeError):
+        raise InputError(f"{path} is not the manifest of a run, or is damaged; give another") from None
+
+
+def read_metrics(run: str | os.PathLike) -> dict[str, float]:
+    """The numbers of a run, ``stage.name`` → number, from ``metrics.json`` in its folder or beside its manifest.
+
+    Raises
+    ------
+    InputError : it is damaged
+    """
+    folder = Path(run) if Path(run).is_dir() else Path(run).parent
+    try:
+        metrics = export.read_json(folder / "metrics.json")
+        return {f"{stage}.{name}": float(n) for stage, numbers in metrics.items() for name, n in numbers.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        raise InputError(f"{folder / 'metrics.json'} is not a run's, or is damaged; give another run") from None
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether a run that came to its end lies in a folder."""
+    try:
+        return read_manifest(folder).get("status") == "done"
+    except InputError:
+        return False
+
+
+def is_whole(folder: Path, tasks: Iterable[stages.Task]) -> bool:
+    """Whether the finished run of these stages lies in a folder, every file as it was written."""
+    if not is_finished(folder):
+        return False
+    manifest = read_manifest(folder)
+    keys = {stage: entry.get("key") for stage, entry in manifest["stages"].items()}
+    files = {name: digest for name, digest in manifest["outputs"].items() if name != _SHEET}
+    return keys == {task.stage: task.key for task in tasks} and all(
+        _digest(folder / name) == digest for name, digest in files.items()
+    )
+
+
+def repeat(manifest: Mapping, folder: Path, out: Path, command: str = "") -> Job:
+    """The run that a manifest tells of, once more.
+
+    Parameters
+    ----------
+    manifest : as ``read_manifest`` gives it
+    folder : where it lies; its paths begin there
+    out : the new run's folder
+
+    Raises
+    ------
+    InputError : an input is not to be found
+    """
+    files: dict[str, list[Path]] = {}
+    for name, entry in manifest["inputs"].items():
+        role = name.split(" ")[0]
+        files.setdefault(role, []).append(_find_input(manifest, folder, role, entry))
+    lists = {role: files[role][0] for role in ("reference", "seeds", "rules") if role in files}
+    return Job(
+        name=str(manifest.get("name", "own")),
+        domain=tuple(files.get("domain", ())),
+        background=tuple(files.get("background", ())),
+        out=out,
+        preset=str(manifest.get("preset", PRESETS[0])),
+        parameters=manifest["parameters"],
+        command=command,
+        **lists,
+    )
+
+
+def _find_input(manifest: Mapping, folder: Path, role: str, entry: Mapping[str, str]) -> Path:
+    """An input where the manifest has it, else the data set's, or the rules that travel with termmine."""
+    places = [folder / entry["path"]]
+    if manifest.get("name") in datasets.SETS:
+        places.append(getattr(datasets.get(manifest["name"]), role, None))
+    places.append(datasets.shipped(f"data/rules/{Path(entry['path']).name}"))
+    there = [path for path in places if path is not None and path.is_file()]
+    same = [path for path in there if datasets.sha256(path) == entry["sha256"]]
+    if not there:
+        raise InputError(f"the {role} of that run is not here; put it to {folder / entry['path']}")
+    return (same or there)[0]
+
+
+def differences(one: Mapping, other: Mapping) -> pd.DataFrame:
+    """What differs between two runs.
+
+    Parameters
+    ----------
+    one, other : manifests
+
+    Returns
+    -------
+    frame : ``kind`` (version, parameter, input, output), ``name``, ``one``, ``other`` ("" where there is none; of
+        files the beginning of the SHA-256); outputs that are equal have no row
+
+    >>> old = {"versions": {"numpy": "1.26"}, "parameters": {}, "inputs": {}, "outputs": {"terms.csv": "a1"}}
+    >>> differences(old, old | {"versions": {"numpy": "2.0"}}).values.tolist()
+    [['version', 'numpy', '1.26', '2.0']]
+    """
+    rows = [
+        (kind, name, left.get(name, ""), right.get(name, ""))
+        for (kind, left), (_, right) in zip(_facts(one), _facts(other), strict=True)
+        for name in dict.fromkeys([*left, *right])
+        if left.get(name, "") != right.get(name, "")
+    ]
+    return pd.DataFrame(rows, columns=["kind", "name", "one", "other"])
+
+
+def _facts(manifest: Mapping) -> list[tuple[str, dict[str, str]]]:
+    parameters = {f"{s}.{name}": str(v) for s, values in manifest["parameters"].items() for name, v in values.items()}
+    return [
+        ("version", {name: str(version) for name, version in manifest["versions"].items()}),
+        ("parameter", parameters),
+        ("input", {name: entry["sha256"][:12] for name, entry in manifest["inputs"].items()}),
+        ("output", {name: str(digest)[:12] for name, digest in manifest.get("outputs", {}).items()}),
+    ]
 
 
 def _git_commit() -> str:

@@ -61,7 +61,8 @@ class Segmenter:
             self._cutter = _atom_cutter(words)
             return
         self._trie = lattice.Trie(words["term"].tolist())
-        self._weights = np.log(words["count"].to_numpy(dtype=float)) - math.log(words["count"].sum())
+        counts = words["count"].to_numpy(dtype=float)
+        self._weights = np.log(counts) - math.log(counts.sum())
 
     def starts(self, text: str) -> np.ndarray:
         """Where the tokens of ``text`` begin, ascending; ``text[starts[i]:starts[i + 1]]`` is token i."""
@@ -207,7 +208,10 @@ def _check_vocabulary(words: pd.DataFrame) -> None:
     if words.empty:
         raise InputError("the vocabulary is empty; discover words first, or lower min_count")
     count = words["count"]
-    if not (pd.api.types.is_numeric_dtype(count) and (count > 0).all() and (count < np.inf).all()):
+    numbers = count.to_numpy(dtype=float, na_value=np.nan) if pd.api.types.is_numeric_dtype(count) else np.zeros(1)
+    with np.errstate(over="ignore"):
+        total = numbers.sum()
+    if not ((numbers > 0).all() and total < np.inf):
         raise InputError("every word of a vocabulary needs a count above 0, a finite one")
     if not words["term"].map(lambda term: isinstance(term, str) and term != "" and "\n" not in term).all():
         raise InputError("every word of a vocabulary needs a character, and no line break")

@@ -26,7 +26,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from termmine import export, ngrams
-from termmine.corpus import Corpus
+from termmine.corpus import Corpus, exists
 from termmine.errors import InputError
 
 FORMAT = "termmine counts"
@@ -142,7 +142,7 @@ def extend(folder: str | os.PathLike, lines: Corpus) -> StoredText:
 
 def _read_additions(folder: Path) -> list[dict]:
     """What the manifest lists; nothing where the folder is yet to be made."""
-    if not folder.exists():
+    if not exists(folder):
         return []
     if not folder.is_dir():
         raise InputError(f"{folder} is a file; counts are kept in a folder, name a new one")
@@ -182,7 +182,7 @@ def _is_addition(entry: object) -> bool:
     return (
         all(isinstance(text, str) for text in texts)
         and _ADDED.fullmatch(entry["folder"]) is not None
-        and all(isinstance(number, int) for number in numbers)
+        and all(isinstance(number, int) and 0 <= number < 1 << 63 for number in numbers)
         and all(len(view) == len(_LENGTHS) for view in windows)
     )
 
@@ -332,7 +332,10 @@ def _merge_buckets(paths: Sequence[Path], n: int, floor: int, low: int, high: in
 
 def _read_bucket(path: Path, n: int, bucket: int) -> ngrams.Ngrams:
     (table,) = _read_row_groups(path, _COUNTS[n], [bucket])
-    return ngrams.Ngrams(n, table["key"].to_numpy(), table["count"].to_numpy())
+    keys, counts = table["key"].to_numpy(), table["count"].to_numpy()
+    if keys.max(initial=0) >> np.uint64(16 * n - 1) > 1 or counts.min(initial=1) < 1:
+        raise _damaged(path)
+    return ngrams.Ngrams(n, keys, counts)
 
 
 def _read_row_groups(path: Path, schema: pa.Schema, chosen: Sequence[int] | None = None) -> Iterator[pa.Table]:
@@ -340,6 +343,8 @@ def _read_row_groups(path: Path, schema: pa.Schema, chosen: Sequence[int] | None
     try:
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             if not file.schema_arrow.equals(schema, check_metadata=True):
+                raise _damaged(path)
+            if chosen and file.num_row_groups != ngrams.BUCKETS:
                 raise _damaged(path)
             for group in chosen or range(file.num_row_groups):
                 yield file.read_row_group(group, use_threads=False)

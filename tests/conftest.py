@@ -8,6 +8,14 @@ os.environ["MPLBACKEND"] = "agg"
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory):
+    """Results of stages are kept for this session alone."""
+    folder = tmp_path_factory.mktemp("cache")
+    os.environ["TERMMINE_CACHE"] = str(folder)
+    return folder
+
+
 @pytest.fixture
 def sample() -> Path:
     """The folder of the sample corpus."""

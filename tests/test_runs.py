@@ -8,7 +8,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from termmine import corpus, embedding, export, judging, presets, runs
+from termmine import corpus, embedding, export, judging, presets, runs, stages
 from termmine.errors import InputError, NotebookError
 
 FOLDER = [
@@ -35,26 +35,25 @@ def classic(tmp_path_factory):
 QUICK = {"embedding": {"compare_documents": 0}, "expansion": {"curve_draws": 0}, "evaluation": {"samples": 0}}
 
 
-def run(out, **changes):
+def run(out, fresh=False, **changes):
     from termmine import datasets
 
     files = datasets.get("sample")
-    settings = {"domain": (files.domain,), "background": (files.background,), "reference": files.reference} | changes
-    job = runs.Job(name="sample", out=out, command="termmine run sample", **settings)
-    return runs.run(job).parent
+    given = {"domain": (files.domain,), "background": (files.background,), "reference": files.reference} | changes
+    job = runs.Job(name="sample", out=out, command="termmine run sample", **given)
+    return runs.run(job, fresh=fresh).parent
 
 
 def rerun(done, out, parameters, **changes):
-    """A copy of a finished run with the stages of ``parameters`` run again."""
+    """A copy of a finished run with the notebooks of ``parameters`` executed again where they lie."""
     from termmine import datasets
 
     shutil.copytree(done, out)
     files = datasets.get("sample")
-    settings = {"domain": (files.domain,), "background": (files.background,), "reference": files.reference} | changes
-    job = runs.Job(name="sample", out=out, **settings)
-    merged = presets.merge(presets.read_preset("best"), parameters)
-    for stage in parameters:
-        runs._execute(job, stage, merged[stage], progress=False)
+    given = {"domain": (files.domain,), "background": (files.background,), "reference": files.reference} | changes
+    for task in runs.plan(runs.Job(name="sample", out=out, parameters=parameters, **given)):
+        if task.stage in parameters:
+            stages._execute(task, out, progress=False)
     return out
 
 
@@ -62,7 +61,7 @@ pytestmark = pytest.mark.slow
 
 
 def test_the_folder_is_complete(done):
-    assert sorted(path.name for path in done.iterdir()) == sorted(FOLDER)
+    assert sorted(path.name for path in done.iterdir() if path.name != ".lock") == sorted(FOLDER)
 
 
 def test_terms_csv_has_the_agreed_columns(done):
@@ -245,7 +244,7 @@ def test_the_index_shows_numbers_terms_figures_and_links(done):
 
 
 def test_a_second_run_gives_the_same_bytes(done, tmp_path):
-    again = run(tmp_path / "elsewhere" / "deep")
+    again = run(tmp_path / "elsewhere" / "deep", fresh=True)
     for name in ("terms.csv", "words.csv", "metrics.json", "losses.csv", "ablation.csv", "judging.csv", "vectors.npz"):
         assert (again / name).read_bytes() == (done / name).read_bytes(), name
 
@@ -358,7 +357,7 @@ def test_a_dead_kernel_names_its_notebook(tmp_path, monkeypatch):
     next(cell for cell in notebook.cells if cell.id == "load").source = "import os; os.kill(os.getpid(), 9)"
     nbformat.write(notebook, tmp_path / "deadly.ipynb")
     real = presets.notebook_path
-    monkeypatch.setattr(runs, "notebook_path", lambda s: tmp_path / "deadly.ipynb" if s == "contrast" else real(s))
+    monkeypatch.setattr(stages, "notebook_path", lambda s: tmp_path / "deadly.ipynb" if s == "contrast" else real(s))
     with pytest.raises(NotebookError, match=r"02_contrast\.ipynb stopped at cell load: the kernel died"):
         run(tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
