@@ -289,8 +289,8 @@ def sweep_command(grid: str, out: str, jobs: int, scheduler: str | None, dry_run
 
     \b
       data: [sample, {name: mine, domain: my/*.txt, reference: terms.txt}]
-      preset: [best, wide]               # names: best, classic, or of presets below
-      presets: {wide: {preset: best, contrast.max_words: 5}}
+      preset: [best, narrow]             # names: best, classic, or of presets below
+      presets: {narrow: {preset: best, contrast.max_words: 3}}
       parameters:
         expansion.self_weight: [0, 0.3]                                      # a list
         expansion.pool: {from: 1000, to: 20000, steps: 3, scale: log}        # a range; or with step

@@ -21,6 +21,7 @@ FOLD = _WIDE | {0xFF0E: ord("."), 0x3000: ord(" ")}
 _HAN = re.compile("[\u4e00-\u9fa5]")
 _WIDE_CHARACTER = re.compile("[\u3000\uff01-\uff5e]")
 _BLOCK = 1 << 22  # bytes read at a time
+_LONGEST_TERM = 200  # characters
 
 
 def fold(text: str) -> str:
@@ -212,9 +213,11 @@ def read_terms(path: str | os.PathLike) -> list[str]:
 
     Raises
     ------
-    InputError : the file is missing, empty, not UTF-8, or holds no word
+    InputError : the file is missing, empty, not UTF-8, holds no word, or a line is a text and no word
     """
     terms = list(dict.fromkeys(read_lines(path)))
+    if text := next((term for term in terms if len(term) > _LONGEST_TERM), ""):
+        raise InputError(f"{path} has a line of {len(text):,} characters, {text[:10]}…; one word a line is needed")
     if not terms:
         raise InputError(f"{path} holds no word; one word a line is needed")
     return terms

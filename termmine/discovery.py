@@ -9,7 +9,7 @@ Three methods, all unsupervised: the PMI chain (kexue.fm/archives/5597), cohesio
 import math
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -351,15 +351,15 @@ def _dissolve(words: dict[str, int], max_len: int | None) -> dict[str, int]:
     weight = dict(words)  # what the segmentation sees while the words are taken out one by one
     total = sum(weight.values())
     log_total = math.log(total) if total else 0.0
-    longest = max(map(len, words), default=0)
-    if max_len:
-        longest = min(longest, _LONGEST_PART)
+    most = _LONGEST_PART if max_len else math.inf
+    known = set(map(len, words))
+    lengths = _descending(known, most)
     for word in sorted(words, key=len, reverse=True):  # stable: ties stay in order of first occurrence
         if len(word) < 2:
             continue
         number = weight.pop(word)
         total -= number
-        parts = _split(word, weight, log_total, longest)
+        parts = _split(word, weight, log_total, lengths)
         gain = math.log(number) - log_total
         for part in parts:
             gain -= (math.log(weight[part]) if part in weight else LOG_ZERO) - log_total
@@ -368,6 +368,9 @@ def _dissolve(words: dict[str, int], max_len: int | None) -> dict[str, int]:
             for part in parts:
                 weight[part] = weight.get(part, 0) + number
                 counts[part] = counts.get(part, 0) + number
+            if not known.issuperset(map(len, parts)):
+                known.update(map(len, parts))
+                lengths = _descending(known, most)
             total += number * len(parts)
             del counts[word]
         else:
@@ -377,15 +380,23 @@ def _dissolve(words: dict[str, int], max_len: int | None) -> dict[str, int]:
     return counts
 
 
-def _split(word: str, weight: Mapping[str, int], log_total: float, longest: int) -> list[str]:
-    """The most probable segmentation of one word (ALGORITHMS §3, combine on); ``weight`` changes from call to call."""
+def _descending(lengths: Iterable[int], most: float = math.inf) -> list[int]:
+    return sorted((length for length in lengths if length <= most), reverse=True)
+
+
+def _split(word: str, weight: Mapping[str, int], log_total: float, lengths: Sequence[int]) -> list[str]:
+    """The most probable segmentation of one word (ALGORITHMS §3, combine on); ``weight`` changes from call to call.
+
+    ``lengths``, descending, are those that words of ``weight`` have: no other is looked up, however long the word is.
+    """
     size = len(word)
     if size == 2 and not (word in weight or word.isascii()):  # three words of four, and nothing to choose or join
         return [word[0], word[1]]
     best, back = [0.0] + [-math.inf] * size, [0] * (size + 1)
     for end in range(1, size + 1):
-        for start in range(max(0, end - longest), end):
-            number = weight.get(word[start:end])
+        for length in lengths:
+            start = end - length
+            number = weight.get(word[start:end]) if start >= 0 else None
             if number:
                 score = best[start] + (math.log(number) - log_total)  # as Segmenter adds it: ties are exact alike
                 if score > best[end]:
@@ -401,15 +412,15 @@ def _split(word: str, weight: Mapping[str, int], log_total: float, longest: int)
 
 def _combine(tokens: list[str]) -> list[str]:
     """Join runs of letters, digits and stops that begin with an alphanumeric token: 5 G 网络 → 5G 网络."""
-    joined: list[str] = []
+    runs: list[list[str]] = []
     open_run = False
     for token in tokens:
         if open_run and _ALNUM_OR_DOT.fullmatch(token):
-            joined[-1] += token
+            runs[-1].append(token)
         else:
-            joined.append(token)
+            runs.append([token])
             open_run = _ALNUM.fullmatch(token) is not None
-    return joined
+    return list(map("".join, runs))
 
 
 # --- cohesion --------------------------------------------------------------------------------------------
@@ -506,11 +517,11 @@ def _checked_words(pieces: Mapping[str, int], strong: ngrams.Ngrams, config: Coh
         return words
     rare = {piece for piece, number in words.items() if len(piece) > 1 and number < max(1, config.min_count // 3)}
     words = {piece: number for piece, number in words.items() if number > 0 and piece not in rare}
-    log_total, longest = math.log(max(sum(words.values()), 1)), max(map(len, words), default=0)
+    log_total, lengths = math.log(max(sum(words.values()), 1)), _descending(set(map(len, words)))
     counts = dict(words)
     for piece, number in pieces.items():
         if piece not in words and number > 0:
-            for part in _split(piece, words, log_total, longest):
+            for part in _split(piece, words, log_total, lengths):
                 counts[part] = counts.get(part, 0) + number
     return _more_than_parts(counts, config.min_gain)
 

@@ -97,7 +97,7 @@ def contexts(terms: Sequence[str], lines: Iterable[str], *, n: int = 5, width: i
 
     Raises
     ------
-    InputError : ``n`` is below 1, ``width`` below 0, or ``lines`` can be read only once
+    InputError : a term stands there twice, ``n`` is below 1, ``width`` below 0, or ``lines`` can be read only once
 
     >>> contexts(["巢脾"], ["换一张巢脾", "", "巢脾旧了，换巢脾"], n=2, width=3).values.tolist()
     [['巢脾', 0, '换一张', ''], ['巢脾', 2, '', '旧了，']]
@@ -105,6 +105,8 @@ def contexts(terms: Sequence[str], lines: Iterable[str], *, n: int = 5, width: i
     evaluation.check_rank("n", n)
     if width < 0:
         raise InputError(f"width must be 0 or more, got {width!r}; give the characters on each side")
+    if len(_distinct("terms", terms)) < len(terms):
+        raise InputError("the terms must be distinct; give each once")
     return _contexts(list(terms), lines, n, width)[["term", "document", "left", "right"]]
 
 

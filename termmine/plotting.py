@@ -152,7 +152,9 @@ def plot_learning_curve(curve: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
     """
     ax = plt.gca() if ax is None else ax
     for method, rows in curve.groupby("method", sort=False):
-        (line,) = ax.plot(rows["seeds"], rows["average_precision"], marker="o", markersize=4, label=_literal([method])[0])
+        (line,) = ax.plot(
+            rows["seeds"], rows["average_precision"], marker="o", markersize=4, label=_literal([method])[0]
+        )
         ax.fill_between(rows["seeds"], rows["low"], rows["high"], color=line.get_color(), alpha=0.15, linewidth=0)
     ax.set(xlabel=LABELS["seeds"], ylabel=LABELS["average_precision"], ylim=(0, None))
     if not curve.empty:
@@ -204,8 +206,8 @@ def plot_heatmap(frame: pd.DataFrame, *, x: str, y: str, value: str, ax: Axes | 
     for (i, j), mean in np.ndenumerate(means.to_numpy()):
         if not np.isnan(mean):
             ax.text(j + 0.5, i + 0.5, f"{mean:.3g}", ha="center", va="center", color="w" if mean > middle else "0.15")
-    ax.set_xticks(np.arange(len(columns)) + 0.5, _literal(columns))
-    ax.set_yticks(np.arange(len(rows)) + 0.5, _literal(rows))
+    ax.set_xticks(np.arange(len(columns)) + 0.5, _literal(map(_short, columns)))
+    ax.set_yticks(np.arange(len(rows)) + 0.5, _literal(map(_short, rows)))
     ax.set(xlabel=_literal([x])[0], ylabel=_literal([y])[0])
     ax.figure.colorbar(mesh, ax=ax, label=_literal([value])[0])
     return ax
@@ -220,6 +222,10 @@ def _levels(values: pd.Series) -> list[str]:
     distinct = {str(value): value for value in values}
     is_number = all(isinstance(value, int | float | np.number) for value in distinct.values())
     return sorted(distinct, key=distinct.get if is_number else None)
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 20 else name[:19] + "…"
 
 
 def _annotate(ax: Axes, rows: pd.DataFrame, x: str, y: str, most: int) -> None:

@@ -96,21 +96,25 @@ def index_page(run: str | os.PathLike, manifest: Mapping, *, topn: int = 1000) -
     kept = terms.loc[terms["rejected_by"] == "", columns].head(topn)
     parameters = _parameters(manifest["parameters"])
     usual = _parameters(presets.read_preset(manifest["preset"]) if manifest["preset"] in presets.PRESETS else {})
-    return _environment().get_template("index.html.j2").render(
-        page=_page(f"{manifest['name']} · termmine"),
-        manifest=manifest,
-        numbers=list(_headlines(export.read_json(run / "metrics.json"))),
-        n_terms=len(terms),
-        columns={name: name.replace("_", " ") for name in columns},
-        numeric=[name for name in columns if name not in ("term", "head", "parent")],
-        rows=[{name: _cell(value) for name, value in row.items()} for row in kept.to_dict("records")],
-        hops=manifest["preset"] == "classic",
-        contexts=_read_contexts(run / "contexts.parquet"),
-        figures=list(_figures(run)),
-        reports=[(path.stem, _title(path)) for path in _notebooks(run)],
-        parameters=list(parameters.items()),
-        changed=[(name, value, usual.get(name)) for name, value in parameters.items() if usual.get(name) != value],
-        seconds=sum(stage["seconds"] for stage in manifest["stages"].values()),
+    return (
+        _environment()
+        .get_template("index.html.j2")
+        .render(
+            page=_page(f"{manifest['name']} · termmine"),
+            manifest=manifest,
+            numbers=list(_headlines(export.read_json(run / "metrics.json"))),
+            n_terms=len(terms),
+            columns={name: name.replace("_", " ") for name in columns},
+            numeric=[name for name in columns if name not in ("term", "head", "parent")],
+            rows=[{name: _cell(value) for name, value in row.items()} for row in kept.to_dict("records")],
+            hops=manifest["preset"] == "classic",
+            contexts=_read_contexts(run / "contexts.parquet"),
+            figures=list(_figures(run)),
+            reports=[(path.stem, _title(path)) for path in _notebooks(run)],
+            parameters=list(parameters.items()),
+            changed=[(name, value, usual.get(name)) for name, value in parameters.items() if usual.get(name) != value],
+            seconds=sum(stage["seconds"] for stage in manifest["stages"].values()),
+        )
     )
 
 
@@ -330,16 +334,20 @@ def sweep_page(results: pd.DataFrame, plan: Mapping) -> str:
     columns = _sweep_columns(results, varied, metric)
     rows = [_sweep_row(row, columns, number == best) for number, row in enumerate(results.to_dict("records"))]
     settings = ", ".join(f"{name} = {_cell(results[name][best], 'g')}" for name in varied) if best is not None else ""
-    return _environment().get_template("sweep.html.j2").render(
-        page=_page(f"{plan['name']} · termmine sweep"),
-        plan=plan,
-        metric=_label(metric),
-        columns=columns,
-        numeric=[name for name in columns if pd.api.types.is_numeric_dtype(results[name])],
-        rows=rows,
-        best=None if best is None else rows[best] | {"value": _cell(scores[best], ".4f"), "settings": settings},
-        failed=[row for row in rows if row["mark"] == "failed"],
-        figures=list(_sweep_figures(results[done], varied, metric)),
+    return (
+        _environment()
+        .get_template("sweep.html.j2")
+        .render(
+            page=_page(f"{plan['name']} · termmine sweep"),
+            plan=plan,
+            metric=_label(metric),
+            columns=columns,
+            numeric=[name for name in columns if pd.api.types.is_numeric_dtype(results[name])],
+            rows=rows,
+            best=None if best is None else rows[best] | {"value": _cell(scores[best], ".4f"), "settings": settings},
+            failed=[row for row in rows if row["mark"] == "failed"],
+            figures=list(_sweep_figures(results[done], varied, metric)),
+        )
     )
 
 
@@ -358,7 +366,7 @@ def _sweep_columns(results: pd.DataFrame, varied: list[str], metric: str) -> dic
     repeat = ["repeat"] if "repeat" in results and results["repeat"].nunique() > 1 else []
     cost = [name for name in ("seconds", "peak_memory_mb", "status") if name in results]
     order = dict.fromkeys(["run", *varied, *repeat, metric, *telling, *cost])
-    return {name: name if name in varied else _label(name) for name in order}
+    return {name: name.replace(".", ".\u200b") if name in varied else _label(name) for name in order}  # may be broken
 
 
 def _sweep_row(row: Mapping, columns: Mapping[str, str], is_best: bool) -> dict[str, object]:
@@ -407,9 +415,7 @@ def _heatmap(frame: pd.DataFrame, x: str, y: str, value: str) -> "Callable[[Axes
     return lambda ax: plotting.plot_heatmap(frame, x=x, y=y, value=value, ax=ax)
 
 
-def _drawing(
-    title: str, caption: str, size: tuple[float, float], draw: "Callable[[Axes], Axes]"
-) -> dict[str, object]:
+def _drawing(title: str, caption: str, size: tuple[float, float], draw: "Callable[[Axes], Axes]") -> dict[str, object]:
     """A picture as SVG, its text as paths: sharp at any size, the same bytes every time, and no font is needed."""
     import matplotlib as mpl
     import zhplot

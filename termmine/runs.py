@@ -4,7 +4,6 @@ A run checks every input and parameter before anything is written, has its five 
 and puts its folder together; what the folder held before stays until the new run is whole.
 """
 
-import functools
 import importlib.metadata
 import json
 import os
@@ -22,7 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from termmine import corpus, datasets, export, judging, lattice, report, rules, stages
+from termmine import corpus, datasets, export, judging, kernels, lattice, report, rules, stages
 from termmine.errors import InputError, NotebookError, NotebookInputError
 from termmine.presets import NOTEBOOKS, PRESETS, Parameters, check_parameters, merge, read_preset
 
@@ -224,11 +223,12 @@ def run(
         tasks = plan(job)
         with ExitStack() as stack:
             stack.callback(stages.tidy, cache)
-            compute = functools.partial(stages.compute, cache=cache, progress=progress, fresh=fresh)
-            if scheduler is not None:
+            if scheduler is None:
+                results = _compute_here(tasks, cache, on_stage, progress, fresh)
+            else:
                 submit = stack.enter_context(stages.workers(cache, 1, scheduler, fresh=fresh))
-                compute = functools.partial(_wait_for, submit)
-            return assemble(job, tasks, _one_by_one(tasks, compute, on_stage))
+                results = _compute_there(tasks, submit, on_stage)
+            return assemble(job, tasks, results)
 
 
 def plan(job: Job) -> tuple[stages.Task, ...]:
@@ -239,20 +239,38 @@ def plan(job: Job) -> tuple[stages.Task, ...]:
     return stages.plan(parameters, job.inputs(), sheet if is_filled else None)
 
 
-def _wait_for(submit: Callable[[stages.Task], Future], task: stages.Task) -> stages.Result:
-    return submit(task).result()
+def _compute_here(
+    tasks: Sequence[stages.Task], cache: Path, on_stage: Callable | None, progress: bool, fresh: bool
+) -> Iterator[stages.Result]:
+    """One stage after the other; while one works, the kernel of the next gets ready on another core."""
+    kernel = None
+    try:
+        for task, following in zip(tasks, [*tasks[1:], None], strict=True):
+            _tell(on_stage, task, None)
+            ready, kernel = kernel, None
+            if following and (fresh or not stages.is_kept(following.key, cache)):
+                kernel = stages.start_kernel(following, cache)
+            result = stages.compute(task, cache, kernel=ready, progress=progress, fresh=fresh)
+            _tell(on_stage, task, result)
+            yield result
+    finally:
+        if kernel is not None:
+            kernel.stop()
 
 
-def _one_by_one(
-    tasks: Iterable[stages.Task], compute: Callable[[stages.Task], stages.Result], on_stage: Callable | None
+def _compute_there(
+    tasks: Iterable[stages.Task], submit: Callable[[stages.Task], Future], on_stage: Callable | None
 ) -> Iterator[stages.Result]:
     for task in tasks:
-        if on_stage is not None:
-            on_stage(NOTEBOOKS[task.stage], None)
-        result = compute(task)
-        if on_stage is not None:
-            on_stage(NOTEBOOKS[task.stage], result)
+        _tell(on_stage, task, None)
+        result = submit(task).result()
+        _tell(on_stage, task, result)
         yield result
+
+
+def _tell(on_stage: Callable | None, task: stages.Task, result: stages.Result | None) -> None:
+    if on_stage is not None:
+        on_stage(NOTEBOOKS[task.stage], result)
 
 
 def assemble(job: Job, tasks: Sequence[stages.Task], results: Iterable[stages.Result]) -> Path:
@@ -261,7 +279,7 @@ def assemble(job: Job, tasks: Sequence[stages.Task], results: Iterable[stages.Re
     Parameters
     ----------
     job, tasks : the run and its stages
-    results : of the stages, in order; it may compute them, and may raise ``stages.StageError``. While it works on the
+    results : of the stages, in order; it may compute them, and may raise ``kernels.StageError``. While it works on the
         next one, the pages of the last are written
 
     Raises
@@ -357,7 +375,7 @@ def _put(new: Path, out: Path, manifest: Mapping, *, keep_sheet: bool) -> None:
 def _keep_failed(task: stages.Task, error: NotebookError, manifest: dict, new: Path, out: Path) -> str:
     """Keep what a run that stopped has made; beside a finished run in a folder of its own, whose name is returned."""
     folder = _FAILED if is_finished(out) else ""
-    if isinstance(error, stages.StageError) and error.notebook.exists():
+    if isinstance(error, kernels.StageError) and error.notebook.exists():
         _place_notebook(task, error.notebook, new, out / folder)
     manifest |= {"status": f"failed in {NOTEBOOKS[task.stage]}", "error": str(error)}
     _put(new, out / folder, manifest, keep_sheet=True)

@@ -5,7 +5,6 @@ kept under a key of all that, in a folder that appears whole or not at all, and 
 again: in the next run, in another run of a sweep, after a crash.
 """
 
-import ast
 import functools
 import hashlib
 import importlib.metadata
@@ -27,8 +26,8 @@ from pathlib import Path
 
 import psutil
 
-from termmine import cluster, datasets, export
-from termmine.errors import InputError, NotebookError, NotebookInputError
+from termmine import cluster, datasets, export, kernels
+from termmine.errors import InputError, NotebookError
 from termmine.presets import NOTEBOOKS, notebook_path
 
 # What each notebook writes beside ``metrics.json``; some of it only with a reference, or for some methods.
@@ -42,7 +41,6 @@ FILES = {
 ROLES = ("domain", "background", "reference", "seeds", "rules")
 _ENTRY = "entry.json"
 _LIMIT = 10e9  # bytes of results kept; the ones unused for longest go first
-_STARTS = 3  # of a kernel: two that start at once may ask for the same port
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,18 +76,6 @@ class Result:
     reused: bool = False
 
 
-class StageError(NotebookError):
-    """A stage stopped; ``notebook`` is its half-executed copy, in a folder of its own that is the caller's to keep."""
-
-    def __init__(self, message: str, notebook: Path = Path()) -> None:  # a default, so that it can be pickled
-        super().__init__(message)
-        self.notebook = notebook
-
-
-class StageInputError(StageError, NotebookInputError):
-    """The same, because its files or parameters cannot be used as they are."""
-
-
 # --- keys -------------------------------------------------------------------------------------------------
 
 
@@ -111,7 +97,7 @@ def plan(
     """
     tasks: list[Task] = []
     for stage in NOTEBOOKS:
-        declared = declared_parameters(stage)
+        declared = kernels.declared_parameters(stage)
         task = Task(
             stage=stage,
             parameters=dict(parameters[stage]),
@@ -155,11 +141,8 @@ def versions() -> dict[str, str]:
 
 def _code(notebook: Path) -> str:
     """The SHA-256 of the rooms that a notebook imports, and of what these import."""
-    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
-    lines = (line for cell in cells if cell["cell_type"] == "code" for line in cell["source"])
-    source = "".join(line if line.endswith("\n") else line + "\n" for line in lines if not line.startswith("%"))
     rooms: set[str] = set()
-    wanted = _imported(source)
+    wanted = _rooms(kernels.imported(notebook))
     while wanted:
         rooms |= wanted
         wanted = {name for room in wanted for name in _imported_by(room)} - rooms
@@ -170,36 +153,13 @@ def _code(notebook: Path) -> str:
 
 
 @functools.cache
-def _imported_by(room: str) -> frozenset[str]:
-    return frozenset(_imported(Path(__file__).with_name(f"{room}.py").read_text(encoding="utf-8")))
+def _imported_by(room: str) -> set[str]:
+    return _rooms(kernels.imported_by(Path(__file__).with_name(f"{room}.py").read_text(encoding="utf-8")))
 
 
-def _imported(source: str) -> set[str]:
-    """The rooms of termmine that a program imports.
-
-    >>> sorted(_imported("from termmine import corpus, rules as r\\nfrom termmine.errors import InputError"))
-    ['corpus', 'errors', 'rules']
-    """
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ImportFrom) and node.module == "termmine":
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("termmine."):
-            names.add(node.module.split(".")[1])
+def _rooms(modules: Iterable[str]) -> set[str]:
+    names = {name.split(".")[1] for name in modules if name.startswith("termmine.")}
     return {name for name in names if Path(__file__).with_name(f"{name}.py").exists()}
-
-
-def declared_parameters(stage: str) -> dict[str, object]:
-    """The parameters of a stage's notebook and their defaults."""
-    path = notebook_path(stage)
-    return _declared(str(path), path.stat().st_mtime_ns)
-
-
-@functools.cache
-def _declared(path: str, modified: int) -> dict[str, object]:
-    import papermill
-
-    return {name: ast.literal_eval(entry["default"]) for name, entry in papermill.inspect_notebook(path).items()}
 
 
 # --- the cache --------------------------------------------------------------------------------------------
@@ -290,13 +250,16 @@ def _new_scratch(cache: Path) -> Path:
 # --- computing --------------------------------------------------------------------------------------------
 
 
-def compute(task: Task, cache: Path, *, progress: bool = False, fresh: bool = False) -> Result:
+def compute(
+    task: Task, cache: Path, *, kernel: kernels.Kernel | None = None, progress: bool = False, fresh: bool = False
+) -> Result:
     """The result of a stage: the one that is kept, or a new one, which is kept from now on.
 
     Parameters
     ----------
     task : as ``plan`` gives it; the results of the stages before it must be in the cache
     cache : folder of the results
+    kernel : one that waits for this stage, from ``start_kernel``
     progress : papermill's bar over the cells
     fresh : compute it even if it is kept; the new result takes the old one's place
 
@@ -307,21 +270,27 @@ def compute(task: Task, cache: Path, *, progress: bool = False, fresh: bool = Fa
     """
     if not fresh and (found := find(task.key, cache)):
         return found
-    scratch = _new_scratch(cache)
+    scratch = kernel.folder if kernel else _new_scratch(cache)
     try:
         given = _fill(scratch, task, cache)
-        begin, memory = time.perf_counter(), _PeakMemory()
+        values = dict(task.parameters) | path_values(task.inputs, task.stage)
+        begin, memory = time.perf_counter(), kernels.PeakMemory()
         with memory:
-            _execute(task, scratch, progress)
+            kernels.execute(task.stage, values, scratch / task.notebook, kernel=kernel, progress=progress)
         seconds = round(time.perf_counter() - begin, 2)
         for name in given:
             (scratch / name).unlink(missing_ok=True)
         return _keep(task, scratch, cache, seconds, memory.peak_mb)
-    except StageError:
+    except kernels.StageError:
         raise  # with the scratch folder, for whoever wants to see the notebook
     except BaseException:  # Ctrl-C as well
         shutil.rmtree(scratch, ignore_errors=True)
         raise
+
+
+def start_kernel(task: Task, cache: Path) -> kernels.Kernel:
+    """A kernel for a stage whose turn comes next; it gets ready while another one works."""
+    return kernels.start(task.stage, _new_scratch(cache))
 
 
 def _fill(scratch: Path, task: Task, cache: Path) -> list[str]:
@@ -373,90 +342,7 @@ def path_values(inputs: Mapping[str, Iterable[str]], stage: str) -> dict[str, ob
     for role, paths in inputs.items():
         paths = list(paths)
         values[role] = paths[0] if len(paths) == 1 else paths or ""
-    return values | ({"out_dir": "."} if "out_dir" in declared_parameters(stage) else {})
-
-
-def _execute(task: Task, folder: Path, progress: bool) -> None:
-    """Run the notebook in a folder; a kernel that never came up is started again."""
-    from nbclient.exceptions import DeadKernelError
-
-    target = folder / task.notebook
-    for start in range(1, _STARTS + 1):
-        try:
-            _run_papermill(task, target, progress)
-            return
-        except (DeadKernelError, RuntimeError) as error:  # the latter: it never came up
-            if start == _STARTS or _begun(target):
-                raise _stopped(target, f"the kernel died; was memory short? ({error})", StageError) from None
-
-
-def _run_papermill(task: Task, target: Path, progress: bool) -> None:
-    import papermill
-
-    # a kernelspec named python3 in the user's folder may belong to another Python: look into this one's first
-    here = str(Path(sys.prefix) / "share" / "jupyter")
-    if here not in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("JUPYTER_PATH", "")]))
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    try:
-        papermill.execute_notebook(
-            str(notebook_path(task.stage)),
-            str(target),
-            parameters=dict(task.parameters) | path_values(task.inputs, task.stage),
-            kernel_name="python3",
-            cwd=str(target.parent),
-            extra_arguments=["--IPKernelApp.log_level=CRITICAL"],  # else a line a notebook about loopback sockets
-            progress_bar={"desc": target.stem, "leave": False} if progress else False,
-        )
-    except papermill.PapermillExecutionError as error:
-        kind = StageInputError if error.ename in ("InputError", "MissingSeedError") else StageError
-        raise _stopped(target, f"{error.ename}: {error.evalue}", kind) from None
-
-
-def _begun(notebook: Path) -> list[str]:
-    """The ids of the cells that papermill has begun."""
-    import nbformat
-
-    if not notebook.exists():
-        return []
-    cells = nbformat.read(notebook, as_version=4).cells
-    return [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
-
-
-def _stopped(notebook: Path, what: str, kind: type[StageError]) -> StageError:
-    """The error that names the notebook and the cell at which papermill left it."""
-    import nbformat
-
-    cells = nbformat.read(notebook, as_version=4).cells if notebook.exists() else []
-    failed = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("exception")]
-    begun = _begun(notebook)
-    cell = next(iter(failed), begun[-1] if begun else "?")
-    return kind(f"{notebook.name} stopped at cell {cell}: {what}", notebook)
-
-
-class _PeakMemory:
-    """The largest resident size of a kernel of this process, sampled ten times a second."""
-
-    def __init__(self) -> None:
-        self.peak_mb = 0.0
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> "_PeakMemory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._done.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._done.wait(0.1):
-            for child in psutil.Process().children(recursive=True):
-                try:
-                    self.peak_mb = max(self.peak_mb, round(child.memory_info().rss / 1e6, 1))
-                except psutil.Error:  # it ended meanwhile
-                    continue
+    return values | ({"out_dir": "."} if "out_dir" in kernels.declared_parameters(stage) else {})
 
 
 # --- in a process of its own ------------------------------------------------------------------------------
@@ -517,7 +403,7 @@ def compute_apart(task: Task, cache: Path, *, threads: int = 0, fresh: bool = Fa
     if "message" not in answer:
         return Result(**answer | {"folder": Path(answer["folder"])})
     if answer["notebook"]:
-        kind = StageInputError if answer["is_input"] else StageError
+        kind = kernels.StageInputError if answer["is_input"] else kernels.StageError
         raise kind(answer["message"], Path(answer["notebook"]))
     raise (InputError if answer["is_input"] else NotebookError)(answer["message"])
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from termmine import corpus, datasets, export, presets, report, runs, stages
+from termmine import corpus, datasets, export, kernels, presets, report, runs, stages
 from termmine.errors import InputError, NotebookError
 
 _KEYS = ("data", "preset", "presets", "parameters", "repeats", "metric")
@@ -161,7 +161,10 @@ def _metric(value: object) -> str:
 def _values(name: str, value: object, bundles: Mapping) -> tuple[object, ...]:
     """The values of one parameter: a list of them, a range, those of presets, or a single one."""
     stage, _, parameter = name.partition(".")
-    default = presets.read_preset(presets.PRESETS[0]).get(stage, {}).get(parameter)
+    defaults = presets.read_preset(presets.PRESETS[0])
+    if parameter not in defaults.get(stage, {}):
+        presets.check_parameters(by_stage({name: value}))  # which says what there is
+    default = defaults[stage][parameter]
     if isinstance(value, dict) and set(value) == {"presets"}:
         values = [_layers(str(preset), bundles)[stage][parameter] for preset in _listed(value["presets"])]
     elif isinstance(value, dict) and "from" in value:
@@ -395,9 +398,7 @@ def sweep(
 def _check_out(out: Path) -> None:
     names = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
     if others := set(names) - {"runs", "sweep.csv", "index.html"}:
-        raise InputError(
-            f"--out {out} holds other files than a sweep's, e.g. {min(others)}; give a new or empty folder"
-        )
+        raise InputError(f"--out {out} holds more than a sweep, e.g. {min(others)}; give a new or empty folder")
 
 
 def _run(points: Sequence[Point], computed: Iterable[tuple], on_stage: Callable | None) -> None:
@@ -415,7 +416,7 @@ def _run(points: Sequence[Point], computed: Iterable[tuple], on_stage: Callable 
         for run in written:
             run.result()
     for error in outcomes.values():
-        if isinstance(error, stages.StageError):
+        if isinstance(error, kernels.StageError):
             shutil.rmtree(error.notebook.parent, ignore_errors=True)
 
 

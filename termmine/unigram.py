@@ -22,6 +22,7 @@ LONGEST = 5  # units in a word
 EXPONENT = 1.6  # of a word's length in its penalty (Liang & Klein 2009)
 PASSES = 10  # of EM; more change nothing that matters
 _PRUNE = 0.1  # expected uses below which a candidate is dropped
+_WORTHWHILE = 0.9  # share of the candidates that is left, below which the others are taken out of the tables
 _LEAST = 0.01  # uses that every single unit keeps, so that a path always exists
 _ORDERS = 3  # branching entropies of 1.._ORDERS units on either side
 _ROUNDS = 2  # of refitting with the evidence
@@ -35,11 +36,14 @@ class Lattice:
 
     Attributes
     ----------
-    words : (units, longest) int32; row of the candidate of n + 1 units that begins here, -1 where none does
+    words, units : (occurrences,) int32, int8; which candidate, and its units; by where it ends, the short ones first
+    stops : (units + 1,) int32; ``words[stops[i - 1]:stops[i]]`` end before unit i. None does at a border
     lengths, counts, first : (candidates,) units, occurrences, and where the first one begins
     """
 
     words: np.ndarray
+    units: np.ndarray
+    stops: np.ndarray
     lengths: np.ndarray
     counts: np.ndarray
     first: np.ndarray
@@ -63,7 +67,7 @@ def build(ids: np.ndarray, *, min_count: int, longest: int = LONGEST) -> Lattice
     ([1, 1, 2], [2, 2, 2])
     """
     size = ids.size
-    words = np.full((size, longest), -1, np.int32)
+    words = np.full((size, longest), -1, np.int32)  # of n + 1 units from here, -1 where there is none
     lengths, counts, first = [], [], []
     total = 0
     rows = np.zeros(size, np.int32)  # of the n - 1 units from here
@@ -79,85 +83,122 @@ def build(ids: np.ndarray, *, min_count: int, longest: int = LONGEST) -> Lattice
         lengths.append(np.full(int(kept.sum()), n, np.int32))
         counts.append(count[kept])
         first.append(at[where[kept]])
-    return Lattice(words, *map(np.concatenate, (lengths, counts, first)))
+    return Lattice(*_by_end(words), *map(np.concatenate, (lengths, counts, first)))
+
+
+@compiled
+def _by_end(table):
+    """The candidates of a table (begin, units - 1) by where they end."""
+    size, longest = table.shape
+    total = 0
+    for i in range(size):
+        for n in range(longest):
+            total += table[i, n] >= 0
+    words, units, stops = np.empty(total, np.int32), np.empty(total, np.int8), np.zeros(size + 1, np.int32)
+    k = 0
+    for end in range(1, size + 1):
+        for n in range(1, min(longest, end) + 1):
+            if table[end - n, n - 1] >= 0:
+                words[k], units[k] = table[end - n, n - 1], n
+                k += 1
+        stops[end] = k
+    return words, units, stops
 
 
 # --- EM --------------------------------------------------------------------------------------------------
 
 
 @compiled
-def _expect(words, weight, odds, expected, boundary):
+def _expect(words, units, stops, weight, odds, expected, boundary):
     """E-step: how often each word is used, and how surely a word begins at each unit.
 
-    With a the forward sums, only ratio[j] = a[j] / a[j-1] and share[j, n] = P(the word before j has n units | boundary
-    at j) are kept, both of ordinary size, so nothing under- or overflows. ``boundary`` then runs backwards:
-    boundary[j-n] += boundary[j] * share[j, n].
+    With a the forward sums, only ratio[j] = a[j] / a[j-1] and share = P(this word is before j | boundary at j) are
+    kept, both of ordinary size, so nothing under- or overflows. ``boundary`` then runs backwards, from the end of each
+    word to its begin: boundary[j-n] += boundary[j] * share.
     """
-    size, longest = words.shape
-    widest, begin = 0, 0
-    for i in range(size):
-        if words[i, 0] < 0:
-            begin = i + 1
-        widest = max(widest, i + 1 - begin)
-    ratio = np.ones(widest + 1)
-    share = np.zeros((widest + 1, longest + 1))
+    size = stops.size - 1
+    longest, most = _widest(stops)
+    ratio, share = np.ones(longest + 1), np.ones(most)
     expected[:] = 0.0
     boundary[:] = 1.0
     i = 0
     while i < size:
-        if words[i, 0] < 0:
+        begin, first = i, stops[i]
+        while i < size and stops[i + 1] > stops[i]:  # forwards to the next border
+            one, end = stops[i], stops[i + 1]
             i += 1
-            continue
-        begin = i
-        while i < size and words[i, 0] >= 0:  # forwards to the next border
-            i += 1
-            j = i - begin
-            total, scale = 0.0, 1.0
-            for n in range(1, min(longest, j) + 1):
-                word = words[i - n, n - 1]
-                share[j, n] = weight[word] * scale if word >= 0 else 0.0
-                total += share[j, n]
-                scale /= ratio[j - n]
-            ratio[j] = total * odds[i]
-            for n in range(1, min(longest, j) + 1):
-                share[j, n] /= total
+            total, scale, n = 0.0, 1.0, 1
+            for k in range(one, end):
+                while n < units[k]:
+                    scale /= ratio[i - begin - n]
+                    n += 1
+                share[k - first] = weight[words[k]] * scale
+                total += share[k - first]
+            for k in range(one, end):
+                share[k - first] /= total
+            ratio[i - begin] = total * odds[i]
             boundary[i] = 0.0
         boundary[i] = 1.0
         for end in range(i, begin, -1):  # and back
             mass = boundary[end]
-            for n in range(1, min(longest, end - begin) + 1):
-                part = mass * share[end - begin, n]
-                if part > 0.0:
-                    boundary[end - n] += part
-                    expected[words[end - n, n - 1]] += part
+            for k in range(stops[end - 1], stops[end]):
+                part = mass * share[k - first]
+                boundary[end - units[k]] += part
+                expected[words[k]] += part
         boundary[begin] = 1.0
+        i += 1
 
 
 @compiled
-def _cut(words, score):
+def _widest(stops):
+    """Units of the longest stretch between borders, and the most words that end in one."""
+    longest, most, begin = 0, 0, 0
+    for i in range(1, stops.size):
+        if stops[i] == stops[i - 1]:
+            begin = i
+        longest, most = max(longest, i - begin), max(most, stops[i] - stops[begin])
+    return longest, most
+
+
+@compiled
+def _left(words, units, stops, row_of):
+    """The same without the words whose new row is -1."""
+    left = 0
+    for k in range(words.size):
+        left += row_of[words[k]] >= 0
+    new_words, new_units, new_stops = np.empty(left, np.int32), np.empty(left, np.int8), np.zeros_like(stops)
+    size = 0
+    for i in range(1, stops.size):
+        for k in range(stops[i - 1], stops[i]):
+            if row_of[words[k]] >= 0:
+                new_words[size], new_units[size] = row_of[words[k]], units[k]
+                size += 1
+        new_stops[i] = size
+    return new_words, new_units, new_stops
+
+
+@compiled
+def _cut(words, units, stops, score):
     """True where a word or a border begins (Viterbi); of equals, the longer word."""
-    size, longest = words.shape
+    size = stops.size - 1
     begins = np.ones(size + 1, np.bool_)
     best, back = np.zeros(size + 1), np.ones(size + 1, np.int8)
     i = 0
     while i < size:
-        if words[i, 0] < 0:
-            i += 1
-            continue
         begin = i
         best[i] = 0.0
-        while i < size and words[i, 0] >= 0:
+        while i < size and stops[i + 1] > stops[i]:
             i += 1
             best[i] = -np.inf
             begins[i] = False
-            for n in range(1, min(longest, i - begin) + 1):
-                word = words[i - n, n - 1]
-                if word >= 0 and best[i - n] + score[word] >= best[i]:
-                    best[i], back[i] = best[i - n] + score[word], n
+            for k in range(stops[i - 1], stops[i]):
+                if best[i - units[k]] + score[words[k]] >= best[i]:
+                    best[i], back[i] = best[i - units[k]] + score[words[k]], units[k]
         j = i
         while j > begin:
             begins[j] = True
             j -= back[j]
+        i += 1
     return begins
 
 
@@ -181,19 +222,26 @@ def fit(lattice: Lattice, beta: float, *, log_odds: np.ndarray | None = None) ->
 
     Source: Liang & Klein (2009), eq. 1, with soft counts.
     """
-    size = len(lattice.words)
+    size = lattice.stops.size - 1
     odds = np.ones(size + 1) if log_odds is None else np.exp(log_odds)
     penalty = beta * lattice.lengths**EXPONENT
-    single = lattice.lengths == 1
-    expected = lattice.counts.astype(np.float64)
     boundary = np.empty(size + 1)
+    where = lattice.words, lattice.units, lattice.stops
+    rows, fee, single = np.arange(penalty.size), np.exp(-penalty), lattice.lengths == 1  # of the candidates left
+    expected = lattice.counts.astype(np.float64)
     for _ in range(PASSES):
         uses = np.empty_like(expected)
-        _expect(lattice.words, expected / max(expected.sum(), 1) * np.exp(-penalty), odds, uses, boundary)
+        _expect(*where, expected / max(expected.sum(), 1) * fee, odds, uses, boundary)
         uses[uses < _PRUNE] = 0.0
         expected = np.where(single, np.maximum(uses, _LEAST), uses)
+        left = expected > 0
+        if np.count_nonzero(left) < _WORTHWHILE * left.size:
+            where = _left(*where, np.where(left, np.cumsum(left) - 1, -1).astype(np.int32))
+            rows, fee, single, expected = (of_each[left] for of_each in (rows, fee, single, expected))
+    log_p = np.full(penalty.size, -np.inf)
     with np.errstate(divide="ignore"):
-        return Model(np.log(expected / max(expected.sum(), 1)), penalty, boundary)
+        log_p[rows] = np.log(expected / max(expected.sum(), 1))
+    return Model(log_p, penalty, boundary)
 
 
 # --- the second view -------------------------------------------------------------------------------------
@@ -351,4 +399,4 @@ def learn(
 
 
 def _begins(lattice: Lattice, model: Model) -> np.ndarray:
-    return _cut(lattice.words, model.log_p - model.penalty)
+    return _cut(lattice.words, lattice.units, lattice.stops, model.log_p - model.penalty)

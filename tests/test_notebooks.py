@@ -8,7 +8,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from termmine import presets, stages
+from termmine import kernels, presets, stages
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -55,7 +55,7 @@ def test_notebook_has_the_anatomy(path):
 def test_the_best_preset_is_what_the_notebooks_default_to():
     preset = presets.read_preset("best")
     for stage in presets.NOTEBOOKS:
-        defaults = stages.declared_parameters(stage)
+        defaults = kernels.declared_parameters(stage)
         own = {name: value for name, value in defaults.items() if name not in {*stages.ROLES, "out_dir"}}
         assert json.loads(json.dumps(own)) == preset[stage]
 

@@ -1,5 +1,6 @@
 import warnings
 
+import matplotlib
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -33,6 +34,8 @@ LEARNED = pd.DataFrame(
         "high": [0.25, 0.15, 0.4],
     }
 )
+SHARES = pd.DataFrame({"parameter": ["pool", "data"], "importance": [0.75, 0.2]})
+GRID = pd.DataFrame({"pool": [9, 9, 10, 10], "data": ["b", ["a"], "b", "b"], "score": [0.1, 0.2, 0.3, 0.5]})
 PICTURES = {
     "pmi": lambda ax: plotting.plot_strength(FRAME, threshold=0.5, ax=ax),
     "cohesion": lambda ax: plotting.plot_strength(FRAME, y="cohesion", ax=ax),
@@ -48,7 +51,12 @@ PICTURES = {
     "learning": lambda ax: plotting.plot_learning_curve(LEARNED, ax=ax),
     "nothing learned": lambda ax: plotting.plot_learning_curve(LEARNED.head(0), ax=ax),
     "stages": lambda ax: plotting.plot_stages(pd.Series({"found": 3, "rejected": 1}), ax=ax),
+    "importance": lambda ax: plotting.plot_importance(SHARES, ax=ax),
+    "heat-map": lambda ax: plotting.plot_heatmap(GRID, x="pool", y="data", value="score", ax=ax),
 }
+
+
+HOSTILE = ("$x$", "$", r"\$x$", "$\\frac{$", "a_b^c", "<b>", "{}%s", "$蜂$")
 
 
 @pytest.fixture
@@ -112,3 +120,56 @@ def test_each_method_has_its_line_and_its_band(ax):
     )
     assert (low, high) == (0.15, 0.4)
     assert ax.get_ylim()[0] == 0
+
+
+def test_the_most_important_parameter_is_on_top(ax):
+    plotting.plot_importance(SHARES, ax=ax)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["data", "pool"]  # from below
+    assert [bar.get_width() for bar in ax.patches] == [0.2, 0.75]
+    assert [text.get_text() for text in ax.texts] == ["0.20", "0.75"]
+
+
+def test_a_heat_map_shows_means_in_the_order_of_the_values(ax):
+    plotting.plot_heatmap(GRID, x="pool", y="data", value="score", ax=ax)
+    assert [label.get_text() for label in ax.get_xticklabels()] == ["9", "10"]
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["['a']", "b"]
+    fields = {text.get_position(): text.get_text() for text in ax.texts}
+    assert fields == {(0.5, 0.5): "0.2", (0.5, 1.5): "0.1", (1.5, 1.5): "0.4"}  # of 10 and a there is no run
+    assert [label.get_text() for label in ax.figure.axes[1].yaxis.get_ticklabels()]
+
+
+def drawn(ax):
+    """All text of a picture as it is drawn: not parsed, or with its dollar signs escaped."""
+    ax.figure.canvas.draw()
+    texts = [*ax.texts, *ax.get_xticklabels(), *ax.get_yticklabels(), ax.xaxis.label, ax.yaxis.label]
+    texts += ax.get_legend().get_texts() if ax.get_legend() else []
+    texts = [text for text in texts if "mathdefault" not in text.get_text()]  # matplotlib's own 10²
+    for text in texts:
+        assert not (text.get_parse_math() and matplotlib.cbook.is_math_text(text.get_text())), text.get_text()
+    return {text.get_text() if not text.get_parse_math() else text.get_text().replace(r"\$", "$") for text in texts}
+
+
+def test_dollar_signs_are_drawn_as_they_are(ax):
+    n = len(HOSTILE)
+    rows = pd.DataFrame({"term": HOSTILE, "count": 10.0 ** np.arange(n), "background_count": 10.0 ** np.arange(n)})
+    plotting.plot_contrast(rows.assign(score=0.5), ax=ax)
+    assert set(HOSTILE) <= drawn(ax)
+
+
+@pytest.mark.parametrize("name", ["weights", "stages", "importance", "curves", "methods", "samples", "heat-map"])
+def test_names_are_drawn_as_they_are(ax, name):
+    numbers = pd.Series(np.linspace(0.1, 0.9, len(HOSTILE)), index=HOSTILE)
+    shares = pd.DataFrame({"parameter": HOSTILE, "importance": numbers.to_numpy()})
+    grid = pd.DataFrame({"$x$ y": HOSTILE, "$y$": 1, "$z$": numbers.to_numpy()})
+    methods = [LEARNED.head(1).assign(method=method) for method in HOSTILE]
+    draw = {
+        "weights": lambda: plotting.plot_weights(numbers, ax=ax),
+        "stages": lambda: plotting.plot_stages(numbers, ax=ax),
+        "importance": lambda: plotting.plot_importance(shares, ax=ax),
+        "curves": lambda: plotting.plot_precision_recall(dict.fromkeys(HOSTILE, CURVE), ax=ax),
+        "methods": lambda: plotting.plot_learning_curve(pd.concat(methods), ax=ax),
+        "samples": lambda: plotting.plot_similarities({name: [0.1, 0.2] for name in HOSTILE}, ax=ax),
+        "heat-map": lambda: plotting.plot_heatmap(grid, x="$x$ y", y="$y$", value="$z$", ax=ax),
+    }
+    draw[name]()
+    assert set(HOSTILE) <= drawn(ax)

@@ -8,7 +8,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from termmine import corpus, embedding, export, judging, presets, runs, stages
+from termmine import corpus, embedding, export, judging, kernels, presets, runs, stages
 from termmine.errors import InputError, NotebookError
 
 FOLDER = [
@@ -53,7 +53,8 @@ def rerun(done, out, parameters, **changes):
     given = {"domain": (files.domain,), "background": (files.background,), "reference": files.reference} | changes
     for task in runs.plan(runs.Job(name="sample", out=out, parameters=parameters, **given)):
         if task.stage in parameters:
-            stages._execute(task, out, progress=False)
+            values = dict(task.parameters) | stages.path_values(task.inputs, task.stage)
+            kernels.execute(task.stage, values, out / task.notebook)
     return out
 
 
@@ -357,7 +358,7 @@ def test_a_dead_kernel_names_its_notebook(tmp_path, monkeypatch):
     next(cell for cell in notebook.cells if cell.id == "load").source = "import os; os.kill(os.getpid(), 9)"
     nbformat.write(notebook, tmp_path / "deadly.ipynb")
     real = presets.notebook_path
-    monkeypatch.setattr(stages, "notebook_path", lambda s: tmp_path / "deadly.ipynb" if s == "contrast" else real(s))
+    monkeypatch.setattr(kernels, "notebook_path", lambda s: tmp_path / "deadly.ipynb" if s == "contrast" else real(s))
     with pytest.raises(NotebookError, match=r"02_contrast\.ipynb stopped at cell load: the kernel died"):
         run(tmp_path / "out")
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))

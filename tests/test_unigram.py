@@ -28,7 +28,14 @@ def paths(begin, end):
 
 
 def candidate(table, a, b):
-    return int(table.words[a, b - a - 1]) if b - a <= table.words.shape[1] else -1
+    """The row of the candidate that stands from a to b, -1 where none does."""
+    here = slice(table.stops[b - 1], table.stops[b])
+    return next((int(word) for word, n in zip(table.words[here], table.units[here], strict=True) if n == b - a), -1)
+
+
+def places(table):
+    """What the kernels take."""
+    return table.words, table.units, table.stops
 
 
 # --- the lattice
@@ -46,9 +53,11 @@ def test_the_lattice_holds_every_frequent_ngram_where_it_stands(seed):
     kept = {gram: at for gram, at in counts.items() if len(gram) == 1 or len(at) >= 3}
     assert len(table.lengths) == len(kept)
     for gram, at in kept.items():
-        (row,) = {int(table.words[i, len(gram) - 1]) for i in at}
+        (row,) = {candidate(table, i, i + len(gram)) for i in at}
         assert (table.lengths[row], table.counts[row], table.first[row]) == (len(gram), len(at), at[0])
-    assert (table.words >= 0).sum() == sum(map(len, kept.values()))
+    assert table.words.size == sum(map(len, kept.values()))
+    assert (table.units == table.lengths[table.words]).all()
+    assert all((np.diff(table.units[a:b]) > 0).all() for a, b in pairwise(table.stops))
 
 
 # --- EM
@@ -61,7 +70,7 @@ def test_one_pass_agrees_with_all_segmentations(seed):
     rng = np.random.default_rng(seed)
     weight, odds = rng.uniform(0.1, 1, table.lengths.size), rng.uniform(0.5, 2, ids.size + 1)
     expected, boundary = np.empty(weight.size), np.empty(ids.size + 1)
-    unigram._expect(table.words, weight, odds, expected, boundary)
+    unigram._expect(*places(table), weight, odds, expected, boundary)
 
     uses, begins = np.zeros(weight.size), np.ones(ids.size + 1)
     for begin, end in runs_of(ids):
@@ -87,7 +96,7 @@ def test_em_by_hand():
     ids = np.array([1, 2, 0, 1, 2, 0, 1, 2, 0, 1])
     table = unigram.build(ids, min_count=1, longest=2)
     expected, boundary = np.empty(3), np.empty(ids.size + 1)
-    unigram._expect(table.words, table.counts / 10, np.ones(ids.size + 1), expected, boundary)
+    unigram._expect(*places(table), table.counts / 10, np.ones(ids.size + 1), expected, boundary)
     assert expected == pytest.approx([1 + 3 * 2 / 7, 3 * 2 / 7, 3 * 5 / 7])
     assert boundary[[0, 1, 2, 4]] == pytest.approx([1, 2 / 7, 1, 2 / 7])
 
@@ -97,7 +106,7 @@ def test_the_cut_is_the_best_of_all(seed):
     ids = random_ids(seed, 24)
     table = unigram.build(ids, min_count=1, longest=3)
     score = np.random.default_rng(seed).normal(-2, 1, table.lengths.size)
-    begins = unigram._cut(table.words, score)
+    begins = unigram._cut(*places(table), score)
     for begin, end in runs_of(ids):
         ways = {
             tuple(path): sum(score[candidate(table, a, b)] for a, b in pairwise(path))
@@ -128,7 +137,7 @@ def test_probabilities_sum_to_one_and_longer_words_cost_more():
     lengths = []
     for beta in (1.0, 2.0, 3.0, 4.0):
         fitted = unigram.fit(table, beta)
-        begins = unigram._cut(table.words, fitted.log_p - fitted.penalty)
+        begins = unigram._cut(*places(table), fitted.log_p - fitted.penalty)
         lengths.append(ids.size / begins.sum())
     assert lengths == sorted(lengths, reverse=True)
     assert lengths[0] > 1.2 * lengths[-1]

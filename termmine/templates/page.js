@@ -24,7 +24,8 @@ function entries(box) {
     const found = order.filter((entry) => words.every((word) => texts.get(entry).includes(word)));
     const shown = new Set(found.slice(0, limit));
     for (const entry of all) entry.hidden = !shown.has(entry);
-    output.textContent = `${shown.size.toLocaleString("en")} of ${found.length.toLocaleString("en")} shown`;
+    const [few, many] = [shown.size, found.length].map((n) => n.toLocaleString("en"));
+    output.textContent = found.length ? `${few} of ${many} shown` : "nothing found";
     more.hidden = shown.size === found.length;
   }
 

@@ -1,0 +1,237 @@
+"""How is a notebook executed?
+
+By papermill, in a kernel of its own, which may have been started and have imported its libraries before its turn.
+"""
+
+import ast
+import functools
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from termmine.errors import NotebookError, NotebookInputError
+from termmine.presets import notebook_path
+
+if TYPE_CHECKING:
+    from jupyter_client import AsyncKernelManager
+
+_STARTS = 3  # of a kernel: two that start at once may ask for the same port
+_ARGUMENTS = ["--IPKernelApp.log_level=CRITICAL"]  # else a line a notebook about loopback sockets
+
+
+class StageError(NotebookError):
+    """A notebook stopped; ``notebook`` is its half-executed copy, which is the caller's to keep."""
+
+    def __init__(self, message: str, notebook: Path = Path()) -> None:  # a default, so that it can be pickled
+        super().__init__(message)
+        self.notebook = notebook
+
+
+class StageInputError(StageError, NotebookInputError):
+    """The same, because its files or parameters cannot be used as they are."""
+
+
+# --- what a notebook needs --------------------------------------------------------------------------------
+
+
+def declared_parameters(stage: str) -> dict[str, object]:
+    """The parameters of a stage's notebook and their defaults."""
+    path = notebook_path(stage)
+    return _declared(str(path), path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _declared(path: str, modified: int) -> dict[str, object]:
+    import papermill
+
+    return {name: ast.literal_eval(entry["default"]) for name, entry in papermill.inspect_notebook(path).items()}
+
+
+def imported(notebook: str | os.PathLike) -> list[str]:
+    """The modules that a notebook imports, sorted; of ``from termmine import corpus`` it is ``termmine.corpus``."""
+    import nbformat
+
+    cells = (cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code")
+    lines = (line for cell in cells for line in cell.splitlines() if not line.startswith("%"))
+    return sorted(imported_by("\n".join(lines)))
+
+
+def imported_by(source: str) -> set[str]:
+    """The modules that a program imports.
+
+    >>> sorted(imported_by("import numpy as np\nfrom termmine import corpus\nfrom termmine.errors import InputError"))
+    ['numpy', 'termmine.corpus', 'termmine.errors']
+    """
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "termmine":
+            names.update(f"termmine.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+# --- executing --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A kernel that waits for its notebook, in the folder in which this will be executed."""
+
+    folder: Path
+    manager: "AsyncKernelManager"
+
+    def stop(self) -> None:
+        """End it, if it is still there."""
+        from jupyter_core.utils import run_sync
+
+        with suppress(RuntimeError, OSError):
+            run_sync(self.manager.shutdown_kernel)(now=True)
+
+
+def start(stage: str, folder: Path) -> Kernel:
+    """Start a kernel for a stage's notebook; it imports what the notebook will while this process goes on."""
+    from jupyter_client import AsyncKernelManager
+    from jupyter_core.utils import run_sync
+
+    _set_environment()
+    manager = AsyncKernelManager(kernel_name="python3")
+    # an expression, so that no name is left in the notebook's namespace
+    line = f"[__import__(name) for name in {imported(notebook_path(stage))}];"
+    arguments = [*_ARGUMENTS, f"--IPKernelApp.exec_lines={line}"]
+    run_sync(manager.start_kernel)(cwd=str(folder), extra_arguments=arguments)
+    return Kernel(folder, manager)
+
+
+def execute(
+    stage: str, values: Mapping[str, object], target: Path, *, kernel: Kernel | None = None, progress: bool = False
+) -> None:
+    """Execute a stage's notebook in the folder of ``target``, its executed copy.
+
+    Parameters
+    ----------
+    stage : whose notebook
+    values : of its parameters, the paths included
+    target : written even if the notebook stops
+    kernel : from ``start``, in that folder; without one a kernel is started, again if it does not come up
+    progress : papermill's bar over the cells
+
+    Raises
+    ------
+    StageError : the notebook stopped, or its kernel died
+    """
+    from nbclient.exceptions import DeadKernelError
+
+    for attempt in range(1, _STARTS + 1):
+        try:
+            _run_papermill(stage, values, target, kernel, progress)
+            return
+        except (DeadKernelError, RuntimeError) as error:  # the latter: it never came up
+            kernel = None
+            if attempt == _STARTS or _begun(target):
+                raise _stopped(target, f"the kernel died; was memory short? ({error})", StageError) from None
+
+
+def _set_environment() -> None:
+    # a kernelspec named python3 in the user's folder may belong to another Python: look into this one's first
+    here = str(Path(sys.prefix) / "share" / "jupyter")
+    if here not in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
+        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("JUPYTER_PATH", "")]))
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+
+
+def _run_papermill(
+    stage: str, values: Mapping[str, object], target: Path, kernel: Kernel | None, progress: bool
+) -> None:
+    import papermill
+
+    _set_environment()
+    _register_engine()
+    try:
+        papermill.execute_notebook(
+            str(notebook_path(stage)),
+            str(target),
+            parameters=dict(values),
+            engine_name="termmine",
+            manager=kernel and kernel.manager,
+            kernel_name="python3",
+            cwd=str(target.parent),
+            extra_arguments=list(_ARGUMENTS),
+            progress_bar={"desc": target.stem, "leave": False} if progress else False,
+        )
+    except papermill.PapermillExecutionError as error:
+        kind = StageInputError if error.ename in ("InputError", "MissingSeedError") else StageError
+        raise _stopped(target, f"{error.ename}: {error.evalue}", kind) from None
+
+
+@functools.cache
+def _register_engine() -> None:
+    """Teach papermill to use a kernel that is there already, and to end it afterwards."""
+    from papermill.clientwrap import PapermillNotebookClient
+    from papermill.engines import NBClientEngine, papermill_engines
+
+    class Engine(NBClientEngine):
+        @classmethod
+        def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, manager: Any = None, **kwargs: Any) -> Any:
+            if manager is None:
+                return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
+            client = PapermillNotebookClient(nb_man, km=manager, startup_timeout=60, kernel_name=kernel_name)
+            client.owns_km = True
+            return client.execute()
+
+    papermill_engines.register("termmine", Engine)
+
+
+def _begun(notebook: Path) -> list[str]:
+    """The ids of the cells that papermill has begun."""
+    import nbformat
+
+    if not notebook.exists():
+        return []
+    cells = nbformat.read(notebook, as_version=4).cells
+    return [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("start_time")]
+
+
+def _stopped(notebook: Path, what: str, kind: type[StageError]) -> StageError:
+    """The error that names the notebook and the cell at which papermill left it."""
+    import nbformat
+
+    cells = nbformat.read(notebook, as_version=4).cells if notebook.exists() else []
+    failed = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("exception")]
+    begun = _begun(notebook)
+    cell = next(iter(failed), begun[-1] if begun else "?")
+    return kind(f"{notebook.name} stopped at cell {cell}: {what}", notebook)
+
+
+class PeakMemory:
+    """The largest resident size of a kernel of this process, sampled ten times a second."""
+
+    def __init__(self) -> None:
+        self.peak_mb = 0.0
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> "PeakMemory":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._done.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._done.wait(0.1):
+            for child in psutil.Process().children(recursive=True):
+                try:
+                    self.peak_mb = max(self.peak_mb, round(child.memory_info().rss / 1e6, 1))
+                except psutil.Error:  # it ended meanwhile
+                    continue

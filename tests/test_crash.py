@@ -1,0 +1,100 @@
+import json
+import random
+
+import crashing
+import pytest
+
+from termmine import runs
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    """A finished run, and its cache."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    crashing.finish(folder / "out", folder / "cache")
+    return folder
+
+
+def test_a_run_that_was_killed_again_and_again_ends_as_if_nothing_had_happened(undisturbed, tmp_path):
+    number = random.Random(20)
+    for _ in range(5):
+        crashing.kill_at_random(tmp_path / "out", tmp_path / "cache", number, longest=9)
+    said = crashing.finish(tmp_path / "out", tmp_path / "cache")
+    assert "terms kept" in said
+    crashing.check_same(tmp_path / "out", undisturbed / "out")
+
+
+@pytest.mark.parametrize("step", [3, 14, 40])
+def test_killed_while_its_files_are_put_into_place(undisturbed, tmp_path, step):
+    """``step``: the renaming at which the process ends, counted from the first; files are renamed one by one."""
+    program = f"""
+import os, pathlib
+steps, real = iter(range(1, 1000)), pathlib.Path.replace
+def replace(self, target):
+    if next(steps) == {step}:
+        os._exit(9)
+    return real(self, target)
+pathlib.Path.replace = replace"""
+    out = tmp_path / "out"
+    process = crashing.start(out, undisturbed / "cache", program=program)
+    said = process.communicate(timeout=120)[0].decode()
+    assert process.returncode == 9, said
+    assert not runs.is_finished(out)
+    crashing.check_nothing_torn(out, undisturbed / "cache")
+    said = crashing.finish(out, undisturbed / "cache")
+    assert "an earlier run died here" in said and said.count("spared") == 5
+    crashing.check_same(out, undisturbed / "out")
+
+
+def test_a_full_disk_leaves_the_finished_run_as_it_was(undisturbed, tmp_path):
+    """No file may be larger than a few kilobytes: what a full disk does to whoever writes."""
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    crashing.finish(out, undisturbed / "cache")
+    before = {path.name: path.read_bytes() for path in out.iterdir() if path.is_file()}
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, resource.RLIM_INFINITY))"
+    process = crashing.start(out, cache, program=limit)
+    said = process.communicate(timeout=120)[0].decode()
+    assert process.returncode == 1 and "Traceback" not in said
+    assert len([line for line in said.splitlines() if line.startswith("termmine: ")]) == 1, said
+    crashing.check_nothing_torn(out, cache)
+    assert {path.name: path.read_bytes() for path in out.iterdir() if path.name in before} == before
+    assert runs.is_finished(out)
+    crashing.finish(out, cache)
+    crashing.check_same(out, undisturbed / "out")
+
+
+def test_too_little_memory_is_one_line(undisturbed, tmp_path):
+    """The kernel may not grow: what the system does to it when memory is short."""
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_DATA, (300_000_000, resource.RLIM_INFINITY))"
+    process = crashing.start(tmp_path / "out", tmp_path / "cache", program=limit)
+    said = process.communicate(timeout=180)[0].decode()
+    assert process.returncode == 1, said
+    assert said.splitlines()[-1].startswith("termmine: ") and "Traceback" not in said, said
+    crashing.check_nothing_torn(tmp_path / "out", tmp_path / "cache")
+    crashing.finish(tmp_path / "out", tmp_path / "cache")
+    crashing.check_same(tmp_path / "out", undisturbed / "out")
+
+
+def test_a_second_run_into_the_same_folder_is_told_who_holds_it(undisturbed, tmp_path):
+    out, cache = tmp_path / "out", tmp_path / "cache"
+    first = crashing.start(out, cache)
+    while not (out / ".holder.json").exists():
+        assert first.poll() is None
+    second = crashing.start(out, undisturbed / "cache")
+    said = second.communicate(timeout=60)[0].decode()
+    assert second.returncode == 2
+    assert said.startswith(f"termmine: {out} is held by process {first.pid} on "), said
+    crashing.kill(first, group=True)
+    crashing.finish(out, undisturbed / "cache")
+    crashing.check_same(out, undisturbed / "out")
+
+
+def test_a_run_gives_the_same_bytes_whatever_the_threads_and_the_place(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    monkeypatch.chdir(tmp_path)
+    crashing.finish(tmp_path / "deep" / "out", tmp_path / "cache")  # with another hash seed too
+    crashing.check_same(tmp_path / "deep" / "out", undisturbed / "out")
+    manifest = json.loads((tmp_path / "deep" / "out" / "manifest.json").read_text(encoding="utf-8"))
+    assert not any(stage["reused"] for stage in manifest["stages"].values())
