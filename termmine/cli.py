@@ -350,7 +350,8 @@ def _say_swept(results: pd.DataFrame, grid: sweeps.Grid, folder: Path) -> None:
     failed = results[results["status"] != "done"]
     if metric in results and results[metric].notna().any():
         best = results.loc[results[metric].idxmax()]
-        values = ", ".join(f"{name}={best[name]}" for name in ("data", "preset", *grid.parameters))
+        varied = [name for name in ("data", "preset", "repeat", *grid.parameters) if results[name].nunique() > 1]
+        values = ", ".join(f"{name}={best[name]}" for name in varied) or best["run"]
         click.echo(f"best {grid.metric} {best[metric]:.3f}: {values}")
     click.echo(f"{len(results) - len(failed):,} of {len(results):,} runs done: {_shown(folder / 'sweep.csv')}")
     click.echo(f"report: {_shown(folder / 'index.html')}")

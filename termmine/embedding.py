@@ -9,6 +9,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,16 @@ class Vectors:
         return [w for w in words if w in self.row_of], [w for w in words if w not in self.row_of]
 
     def units(self) -> np.ndarray:
-        """The vectors scaled to length 1, float64."""
+        """The vectors scaled to length 1, float64; made once, not to be written into."""
+        return self._units
+
+    @cached_property
+    def by_term(self) -> np.ndarray:
+        """The rows in the order of their terms."""
+        return np.argsort(np.array(self.terms, dtype=object), kind="stable")
+
+    @cached_property
+    def _units(self) -> np.ndarray:
         matrix = self.matrix.astype(np.float64)
         return matrix / np.maximum(np.sqrt(np.einsum("ij,ij->i", matrix, matrix))[:, None], 1e-12)
 

@@ -6,14 +6,14 @@ is counted. An empty reference has no average precision; it raises, it does not 
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, product, starmap
 from numbers import Integral
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from termmine import lattice
+from termmine import lattice, ngrams
 from termmine.errors import InputError
 from termmine.variants import spelling_key
 
@@ -614,6 +614,7 @@ def learning_curve(
     draws: int = 5,
     topn: int = 20_000,
     seed: int = 0,
+    threads: int = 1,
 ) -> pd.DataFrame:
     """Average precision on the rest of the reference when some of its terms are given as seeds.
 
@@ -625,6 +626,7 @@ def learning_curve(
     draws : draws of each size, without replacement within a draw
     topn : ranks looked at
     seed : of the draws; the same seed and reference give each method the same seeds
+    threads : lists that are made side by side, with one BLAS thread each; ``rank`` must allow it if more than one
 
     Returns
     -------
@@ -632,22 +634,31 @@ def learning_curve(
 
     Raises
     ------
-    InputError : draws or a size below 1, or the reference is empty
+    InputError : draws, threads or a size below 1, or the reference is empty
 
     >>> learning_curve(lambda seeds: [*seeds, "时间", "蜂王", "工蜂"], ["蜂王", "工蜂"], sizes=[1], draws=1)  # 1/2
        seeds  draw  average_precision
     0      1     0                0.5
     """
-    check_rank("draws", draws)
+    from threadpoolctl import threadpool_limits
+
+    for name, number in (("draws", draws), ("threads", threads)):
+        check_rank(name, number)
     reference = _checked_reference(reference)
-    rows = []
-    for size in (size for size in sizes if 2 * check_rank("a number of seeds", size) <= len(reference)):
-        for draw in range(draws):
-            chosen = np.random.default_rng([seed, size, draw]).choice(len(reference), size, replace=False)
-            seeds = [reference[i] for i in chosen]  # an array of strings would drop a trailing NUL
-            rest = set(reference) - set(seeds)
-            found = without_seeds(rank(seeds), seeds)
-            rows.append((size, draw, average_precision(found, rest, topn=topn)))
+
+    def score(size: int, draw: int) -> tuple[int, int, float]:
+        chosen = np.random.default_rng([seed, size, draw]).choice(len(reference), size, replace=False)
+        seeds = [reference[i] for i in chosen]  # an array of strings would drop a trailing NUL
+        found = without_seeds(rank(seeds), seeds)
+        return size, draw, average_precision(found, set(reference) - set(seeds), topn=topn)
+
+    sizes = [size for size in sizes if 2 * check_rank("a number of seeds", size) <= len(reference)]
+    pairs = product(sizes, range(draws))
+    if threads == 1:
+        rows = list(starmap(score, pairs))
+    else:
+        with threadpool_limits(limits=1):
+            rows = list(ngrams.in_parallel(lambda pair: score(*pair), pairs, threads))
     return pd.DataFrame(rows, columns=["seeds", "draw", "average_precision"])
 
 

@@ -231,7 +231,7 @@ def rank_by_centroid(
     [['蜂王', 0.6], ['花粉', 0.0]]
     """
     words = _Words.of(vectors, seeds, centre, negative)
-    return _ordered(vectors, words, words.nearness(vectors.units(), words.seeds))
+    return _ordered(vectors, words, words.nearness(vectors.units()))
 
 
 def rank_by_ensemble(
@@ -273,13 +273,39 @@ def rank_by_ensemble(
     if words.seeds.size < 2:
         return rank_by_centroid(vectors, seeds, centre=centre, negative=negative)
     units, rng = vectors.units(), np.random.default_rng(seed)
-    by_term = np.array(sorted(words.others(len(units)), key=vectors.terms.__getitem__), dtype=np.int64)
-    total, ranks = np.zeros(len(units)), np.arange(1, by_term.size + 1)
-    for _ in range(samples):
+    queries, drawn = np.zeros((2, units.shape[1], samples))
+    for i in range(samples):
         columns = np.sort(_drawn(rng, np.arange(units.shape[1]), dimensions))
-        near = words.nearness(_scaled(units[:, columns]), np.sort(_drawn(rng, words.seeds, share)))
+        seen = np.zeros_like(units[0])
+        seen[columns] = 1.0
+        some = np.sort(_drawn(rng, words.seeds, share))
+        queries[:, i] = words.query(some, lambda rows, seen=seen: _scaled(units[rows] * seen))
+        drawn[:, i] = seen
+    by_term = words.others_of(vectors)
+    total, ranks = np.zeros(len(units)), np.arange(1, by_term.size + 1)
+    for near in _cosines(units, queries, drawn):
         total[by_term[np.argsort(-near[by_term], kind="stable")]] += 1 / ranks
     return _ordered(vectors, words, total / samples)
+
+
+@ngrams.compiled
+def _cosines(units, queries, drawn):
+    """Cosine of every row to each of the queries, in the dimensions drawn for it, (queries, rows).
+
+    Equal rows get equal values, as the sums run in one order; those of BLAS need not.
+    """
+    n_dimensions, n_queries = queries.shape
+    cosines = np.empty((n_queries, len(units)))
+    for i in range(len(units)):
+        dots, squares = np.zeros(n_queries), np.zeros(n_queries)
+        for k in range(n_dimensions):
+            value = units[i, k]
+            for q in range(n_queries):
+                dots[q] += value * queries[k, q]
+                squares[q] += value * value * drawn[k, q]
+        for q in range(n_queries):
+            cosines[q, i] = dots[q] / max(np.sqrt(squares[q]), 1e-12)
+    return cosines
 
 
 def rank_by_walk(
@@ -357,18 +383,25 @@ class _Words:
         given = known, _known_rows(vectors, centre, "centre"), _known_rows(vectors, negative, "negative")
         return cls(**{name: _distinct(rows) for name, rows in zip(cls.__slots__, given, strict=True)})
 
-    def others(self, n_words: int) -> np.ndarray:
-        """All rows but those of the seeds."""
-        return np.setdiff1d(np.arange(n_words), self.seeds)
+    def others_of(self, vectors: Vectors) -> np.ndarray:
+        """All rows but those of the seeds, by term."""
+        is_seed = np.zeros(len(vectors.terms), dtype=bool)
+        is_seed[self.seeds] = True
+        return vectors.by_term[~is_seed[vectors.by_term]]
 
-    def nearness(self, units: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-        """Cosine of every row to the mean of these seeds and the centre words, less that of the negative ones."""
-        query = units[seeds].mean(axis=0)
+    def query(self, seeds: np.ndarray, units_of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """The mean of these seeds plus that of the centre words, less that of the negative ones, scaled to length 1."""
+        query = units_of(seeds).mean(axis=0)
         if self.centre.size:
-            query += units[self.centre].mean(axis=0)
+            query += units_of(self.centre).mean(axis=0)
         if self.negative.size:
-            query -= units[self.negative].mean(axis=0)
-        return np.einsum("ij,j->i", units, _scaled(query[None, :])[0])  # not BLAS: it may sum equal rows differently
+            query -= units_of(self.negative).mean(axis=0)
+        return _scaled(query[None, :])[0]
+
+    def nearness(self, units: np.ndarray) -> np.ndarray:
+        """Cosine of every row to the query of all seeds."""
+        query = self.query(self.seeds, units.__getitem__)
+        return np.einsum("ij,j->i", units, query)  # not BLAS: it may sum equal rows differently
 
 
 def _distinct(rows: Sequence[int]) -> np.ndarray:
@@ -381,9 +414,9 @@ def _scaled(matrix: np.ndarray) -> np.ndarray:
 
 
 def _ordered(vectors: Vectors, words: _Words, similarity: np.ndarray) -> pd.DataFrame:
-    others = words.others(len(vectors.terms))
-    frame = pd.DataFrame({"term": np.array(vectors.terms, dtype=object)[others], "similarity": similarity[others]})
-    return frame.sort_values(["similarity", "term"], ascending=[False, True], ignore_index=True)
+    others = words.others_of(vectors)
+    others = others[np.argsort(-similarity[others], kind="stable")]
+    return pd.DataFrame({"term": np.array(vectors.terms, dtype=object)[others], "similarity": similarity[others]})
 
 
 def _check_ensemble(samples: int, share: float, dimensions: float) -> None:

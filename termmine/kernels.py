@@ -23,7 +23,10 @@ if TYPE_CHECKING:
     from jupyter_client import AsyncKernelManager
 
 _STARTS = 3  # of a kernel: two that start at once may ask for the same port
-_ARGUMENTS = ["--IPKernelApp.log_level=CRITICAL"]  # else a line a notebook about loopback sockets
+_ARGUMENTS = [
+    "--IPKernelApp.log_level=CRITICAL",  # else a line a notebook about loopback sockets
+    "--HistoryManager.hist_file=:memory:",  # what a report executes is not the user's history
+]
 
 
 class StageError(NotebookError):

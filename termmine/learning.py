@@ -7,6 +7,7 @@ are the seeds, and what they teach is weighed against the order without them.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -144,23 +145,62 @@ def learn(
     >>> found.set_index("term").loc[["蜂丙", "蜜甲"], "similarity"].round(3).tolist()  # cosine of ¾ -¼ -¼ -¼, -¼ … ¾
     [1.0, -0.333]
     """
-    config = config or LearningConfig()
-    candidates, matrix = _best_first(candidates, evidence)
-    terms, score = candidates["term"].tolist(), candidates["score"].to_numpy(dtype=float)
-    given, missing = _find(terms, seeds, centre, negative)
-    views = [_vectors_of(terms, vectors), _characters_of(terms, config.characters)]
-    final = prior = _self_trained(_standardised(score), views, config)
-    ranks = np.nan, np.nan
-    if given.rows().size:
-        parts = [_columns_standardised(matrix), *views]
-        final, ranks = _taught(prior, parts, given, config)
-    deviation = score.std() if np.ptp(score) > 0 else 1.0
-    frame = pd.DataFrame({"term": terms, "score": score.mean() + deviation * final})
-    surest = given.seeds if given.seeds.size else np.arange(_n_certain(len(terms), config))
-    frame["similarity"] = _similarity(views[0], surest)
-    frame = frame.sort_values(["score", "term"], ascending=[False, True], ignore_index=True)
-    known = [seed for seed in dict.fromkeys(seeds) if seed not in missing]
-    return Lesson(frame, tuple(known), missing, *ranks)
+    return Learner(candidates, evidence, vectors, config).learn(seeds, centre=centre, negative=negative)
+
+
+class Learner:
+    """Candidates ready for several lessons: what they teach themselves is worked out once.
+
+    ``Learner(candidates, evidence, vectors, config).learn(seeds)`` is ``learn(candidates, evidence, vectors, seeds,
+    config)``, which says what these are.
+    """
+
+    def __init__(
+        self,
+        candidates: pd.DataFrame,
+        evidence: pd.DataFrame,
+        vectors: Vectors,
+        config: LearningConfig | None = None,
+    ) -> None:
+        self.config = config or LearningConfig()
+        candidates, matrix = _best_first(candidates, evidence)
+        self._terms, self._score = candidates["term"].tolist(), candidates["score"].to_numpy(dtype=float)
+        self._vectors = vectors
+        self._evidence = _columns_standardised(matrix)
+
+    @cached_property
+    def _views(self) -> list[np.ndarray]:
+        return [_vectors_of(self._terms, self._vectors), _characters_of(self._terms, self.config.characters)]
+
+    @cached_property
+    def _prior(self) -> np.ndarray:
+        return _self_trained(_standardised(self._score), self._views, self.config)
+
+    @cached_property
+    def _by_term(self) -> np.ndarray:
+        return np.argsort(np.array(self._terms, dtype=object), kind="stable")
+
+    def learn(self, seeds: Sequence[str] = (), *, centre: Sequence[str] = (), negative: Sequence[str] = ()) -> Lesson:
+        """What these seeds teach; several threads may ask at once."""
+        from threadpoolctl import threadpool_limits
+
+        given, missing = _find(self._terms, seeds, centre, negative)
+        final, ranks = None, (np.nan, np.nan)
+        with threadpool_limits(limits=1):  # the sums of BLAS depend on the number of its threads
+            final = self._prior
+            if given.rows().size:
+                final, ranks = _taught(final, [self._evidence, *self._views], given, self.config)
+        known = [seed for seed in dict.fromkeys(seeds) if seed not in missing]
+        return Lesson(self._frame(final, given), tuple(known), missing, *ranks)
+
+    def _frame(self, final: np.ndarray, given: _Given) -> pd.DataFrame:
+        score = self._score
+        deviation = score.std() if np.ptp(score) > 0 else 1.0
+        frame = pd.DataFrame({"term": self._terms, "score": score.mean() + deviation * final})
+        surest = given.seeds if given.seeds.size else np.arange(_n_certain(score.size, self.config))
+        frame["similarity"] = _similarity(self._views[0], surest)
+        order = self._by_term[np.argsort(-frame["score"].to_numpy()[self._by_term], kind="stable")]
+        return frame.iloc[order].reset_index(drop=True)
 
 
 def _best_first(candidates: pd.DataFrame, evidence: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray]:
@@ -231,6 +271,8 @@ def _vectors_of(terms: Sequence[str], vectors: Vectors) -> np.ndarray:
     matrix = np.zeros((len(terms), vectors.matrix.shape[1]))
     matrix[known] = np.sqrt(matrix.shape[1]) * vectors.units()[[vectors.row_of[terms[i]] for i in known]]
     matrix[known] -= matrix[known].mean(axis=0)
+    if not np.isfinite(matrix).all():
+        raise InputError("every vector must be finite, one is not; embed the candidates anew")
     return matrix
 
 
@@ -248,10 +290,10 @@ def _characters_of(terms: Sequence[str], n: int) -> np.ndarray:
 
 def _decide(features: np.ndarray, taught: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """The decision function over all rows of a logistic regression on some of them."""
+    from sklearn import config_context
     from sklearn.linear_model import LogisticRegression
-    from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(limits=1):  # the sums of BLAS depend on the number of its threads
+    with config_context(assume_finite=True):  # which was checked
         model = LogisticRegression(C=1.0, max_iter=200, tol=1e-3)
         model.fit(features[taught], labels, sample_weight=weights)
         return model.decision_function(features).astype(np.float64)
@@ -313,7 +355,14 @@ def _taught(
 
 def _features(prior: np.ndarray, parts: Sequence[np.ndarray], weight: float) -> np.ndarray:
     """The prior beside everything else, scaled down."""
-    return np.hstack([_PRIOR_SCALE * prior[:, None], *(weight * part for part in parts)]).astype(np.float32)
+    features = np.empty((prior.size, 1 + sum(part.shape[1] for part in parts)), np.float32)
+    features[:, 0] = _PRIOR_SCALE * prior
+    begin = 1
+    for part in parts:
+        end = begin + part.shape[1]
+        np.multiply(part, weight, out=features[:, begin:end], casting="same_kind")
+        begin = end
+    return features
 
 
 def _bagged(features: np.ndarray, given: _Given, config: LearningConfig) -> np.ndarray:

@@ -288,9 +288,9 @@ def fuse(*orders: pd.DataFrame) -> pd.DataFrame:
     for terms in (order["term"] for order in orders):
         if not terms.is_unique:
             raise InputError(f"an order must not repeat terms, {terms[terms.duplicated()].iloc[0]} stands there twice")
-    shares = [pd.Series(1 / (_FUSION + np.arange(1, len(order) + 1)), index=order["term"]) for order in orders]
-    score = pd.concat(shares).groupby(level=0).sum()
-    frame = pd.DataFrame({"term": score.index.astype(object), "score": score.to_numpy()})
+    shares = [1 / (_FUSION + np.arange(1, len(order) + 1)) for order in orders]
+    row, terms = pd.factorize(np.concatenate([order["term"].to_numpy(dtype=object) for order in orders]))
+    frame = pd.DataFrame({"term": pd.Index(terms, dtype=object), "score": np.bincount(row, np.concatenate(shares))})
     return frame.sort_values(["score", "term"], ascending=[False, True], ignore_index=True)
 
 

@@ -356,7 +356,7 @@ def _label(metric: str) -> str:
     >>> _label("evaluation:average_precision")
     'average precision'
     """
-    return metric.rsplit(":", 1)[-1].replace("_", " ")
+    return metric.rsplit(":", 1)[-1].replace("_mb", " (MB)").replace("_", " ")
 
 
 def _sweep_columns(results: pd.DataFrame, varied: list[str], metric: str) -> dict[str, str]:

@@ -306,9 +306,16 @@ def assemble(job: Job, tasks: Sequence[stages.Task], results: Iterable[stages.Re
         manifest["outputs"]["metrics.json"] = datasets.sha256(new / "metrics.json")
         manifest["status"] = "done"
         export.write_text(report.index_page(new, manifest), new / "index.html")
-        _put(new, out, manifest, keep_sheet=_digest(out / _SHEET) != sheet)
+        _put(new, out, manifest, keep_sheet=_is_needed(out / _SHEET, sheet, tasks[-1]))
         shutil.rmtree(out / _FAILED, ignore_errors=True)
     return job.out / "index.html"
+
+
+def _is_needed(sheet: Path, before: str, task: stages.Task) -> bool:
+    """Whether a reader's sheet holds what the new one does not: it was written into meanwhile, or never read."""
+    if not sheet.is_file() or (_digest(sheet) == before and task.sheet):
+        return False
+    return _digest(sheet) != before or judging.is_filled(judging.read_verdicts(sheet))
 
 
 def _wait_for_all(futures: Iterable[Future]) -> None:
@@ -362,7 +369,7 @@ def _put(new: Path, out: Path, manifest: Mapping, *, keep_sheet: bool) -> None:
     """Rename what is new into its place; the manifest goes first and comes last, so that a mixture has none."""
     out.mkdir(exist_ok=True)
     (out / "manifest.json").unlink(missing_ok=True)
-    if keep_sheet:  # a reader wrote into it meanwhile
+    if keep_sheet:
         (new / _SHEET).unlink(missing_ok=True)
     names = {path.name for path in new.iterdir()}
     for name in _FILES - names - {_SHEET}:  # nothing of an earlier run may pass for this one's

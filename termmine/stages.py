@@ -141,6 +141,11 @@ def versions() -> dict[str, str]:
 
 def _code(notebook: Path) -> str:
     """The SHA-256 of the rooms that a notebook imports, and of what these import."""
+    return _code_of(notebook, notebook.stat().st_mtime_ns)
+
+
+@functools.cache
+def _code_of(notebook: Path, modified: int) -> str:
     rooms: set[str] = set()
     wanted = _rooms(kernels.imported(notebook))
     while wanted:

@@ -424,27 +424,36 @@ def _compute(
     points: Iterable[Point], cache: Path, submit: Callable[[stages.Task], Future]
 ) -> Iterator[tuple[stages.Task, stages.Result | NotebookError]]:
     """Every distinct stage once, when the one before it is there; what follows one that stopped gets its error."""
-    waiting = {task.key: task for point in points for task in point.tasks}
+    following: dict[str, dict[str, stages.Task]] = {}  # key before → key → task
+    for task in (task for point in points for task in point.tasks):
+        following.setdefault("".join(task.before[-1:]), {})[task.key] = task
     done: dict[str, stages.Result | NotebookError] = {}
     running: dict[Future, stages.Task] = {}
-    while waiting or running:
-        for task in [task for task in waiting.values() if all(key in done for key in task.before[-1:])]:
-            del waiting[task.key]
+    ready = list(following.pop("", {}).values())
+    while ready or running:
+        for task in ready:
             before = done[task.before[-1]] if task.before else None
             known = before if isinstance(before, Exception) else stages.find(task.key, cache)
-            if known is None:
-                running[submit(task)] = task
-                continue
-            done[task.key] = known
-            yield task, known
-        finished, _ = wait(running, return_when=FIRST_COMPLETED) if running else ((), ())
+            running[submit(task) if known is None else _already(known)] = task
+        ready = []
+        finished, _ = wait(running, return_when=FIRST_COMPLETED)
         for future in finished:
-            task = running.pop(future)
-            error = future.exception()
+            task, error = running.pop(future), future.exception()
             if error is not None and not isinstance(error, NotebookError):
                 raise error
             done[task.key] = error or future.result()
+            ready.extend(following.pop(task.key, {}).values())
             yield task, done[task.key]
+
+
+def _already(known: stages.Result | NotebookError) -> Future:
+    """A future that is done."""
+    future: Future = Future()
+    if isinstance(known, Exception):
+        future.set_exception(known)
+    else:
+        future.set_result(known)
+    return future
 
 
 def _write_run(point: Point, outcomes: dict[str, stages.Result | NotebookError]) -> None:

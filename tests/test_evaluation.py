@@ -1,5 +1,7 @@
+import hashlib
 import math
 import random
+import time
 
 import numpy as np
 import pandas as pd
@@ -494,6 +496,22 @@ def test_the_learning_curve_by_hand():
     assert short["average_precision"].tolist() == pytest.approx([1 / 2 / 3])  # the seeds take no rank
 
 
+def test_threads_change_nothing():
+    reference = [f"词{i}" for i in range(40)]
+
+    def rank(seeds):
+        time.sleep(random.Random(seeds[0]).random() / 100)  # so that they do not end in order
+        return sorted([*reference, *"甲乙丙丁戊"], key=lambda term: hash_of([*seeds, term]))
+
+    one, three = (evaluation.learning_curve(rank, reference, sizes=[5, 20], threads=n) for n in (1, 3))
+    assert one["average_precision"].nunique() == 10
+    pd.testing.assert_frame_equal(one, three)
+
+
+def hash_of(terms):
+    return hashlib.sha256("、".join(terms).encode()).digest()
+
+
 def draws_of(reference, **settings):
     seen = []
 
@@ -539,6 +557,8 @@ def test_what_has_no_learning_curve():
     for draws in (0, 1.5):
         with pytest.raises(InputError, match="draws must be 1 or more"):
             evaluation.learning_curve(list, ["甲", "乙"], sizes=[1], draws=draws)
+    with pytest.raises(InputError, match="threads must be 1 or more"):
+        evaluation.learning_curve(list, ["甲", "乙"], sizes=[1], threads=0)
     with pytest.raises(InputError, match="a number of seeds must be 1 or more"):
         evaluation.learning_curve(list, ["甲", "乙"], sizes=[0])
 

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,17 @@ def test_learning_leaves_its_input_alone_and_says_nothing(case):
         learn(**CASES[case])
     pd.testing.assert_frame_equal(copies[0], CANDIDATES)
     pd.testing.assert_frame_equal(copies[1], EVIDENCE)
+
+
+def test_lessons_of_one_learner_are_those_of_new_ones():
+    learner = learning.Learner(CANDIDATES, EVIDENCE, VECTORS, STRONG)
+    cases = [*CASES.values(), *CASES.values()]  # none leaves anything behind
+    with ThreadPoolExecutor(3) as pool:
+        lessons = list(pool.map(lambda words: learner.learn(**words), cases))
+    for words, lesson in zip(cases, lessons, strict=True):
+        alone = learn(**words, config=STRONG)
+        pd.testing.assert_frame_equal(lesson.terms, alone.terms, check_exact=True)
+        np.testing.assert_equal(vars(lesson) | {"terms": None}, vars(alone) | {"terms": None})
 
 
 def test_repeated_words_count_once():

@@ -89,6 +89,7 @@ def test_the_code_of_a_notebook_is_all_that_it_imports(monkeypatch):
     path_type = type(presets.notebook_path("discovery"))
     real = path_type.read_bytes
     monkeypatch.setattr(path_type, "read_bytes", lambda path: read.append(path.stem) or real(path))
+    stages._code_of.cache_clear()
     stages._code(presets.notebook_path("discovery"))
     assert {"discovery", "unigram", "lattice", "ngrams", "corpus"} <= set(read)
     assert not {"expansion", "runs", "cli", "report"} & set(read)

@@ -179,7 +179,7 @@ def swept(tmp_path, termmine, monkeypatch):
         "data": "sample",
         "parameters": QUICK | {"expansion.centre_words": [[], ["的"]], "evaluation.topn": [50, 100]},
     }
-    (tmp_path / "grid.yaml").write_text(yaml.safe_dump(grid, allow_unicode=True), encoding="utf-8")
+    (tmp_path / "grid.yaml").write_text(yaml.safe_dump(grid, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return termmine("sweep", "grid.yaml", "--out", "swept", "--jobs", "2")
 
 
