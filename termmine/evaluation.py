@@ -614,7 +614,7 @@ def learning_curve(
     draws: int = 5,
     topn: int = 20_000,
     seed: int = 0,
-    threads: int = 1,
+    threads: int | None = 1,
 ) -> pd.DataFrame:
     """Average precision on the rest of the reference when some of its terms are given as seeds.
 
@@ -626,7 +626,8 @@ def learning_curve(
     draws : draws of each size, without replacement within a draw
     topn : ranks looked at
     seed : of the draws; the same seed and reference give each method the same seeds
-    threads : lists that are made side by side, with one BLAS thread each; ``rank`` must allow it if more than one
+    threads : lists that are made side by side, with one BLAS thread each, if ``rank`` allows that; ``None``: as many as
+        ``ngrams.default_threads`` says
 
     Returns
     -------
@@ -642,6 +643,7 @@ def learning_curve(
     """
     from threadpoolctl import threadpool_limits
 
+    threads = ngrams.default_threads() if threads is None else threads
     for name, number in (("draws", draws), ("threads", threads)):
         check_rank(name, number)
     reference = _checked_reference(reference)

@@ -8,7 +8,7 @@ samples of them, and by a random walk that starts at them.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import partial, reduce
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -160,17 +160,22 @@ class _Search:
 
     def neighbours(self, level: Sequence[int], least: float) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """Batches of (query row, neighbour row, similarity >= ``least``): queries in order, nearest first in each."""
-        for begin in range(0, len(level), _BATCH):
-            rows = np.array(level[begin : begin + _BATCH])
-            queries = self.matrix[rows].astype(np.float64) + self.shift
-            queries /= np.maximum(np.sqrt(np.einsum("ij,ij->i", queries, queries))[:, None], 1e-12)
-            query, found = np.divmod(np.flatnonzero(self._is_near(queries, least)), len(self.units))
-            similarity = _dots(queries, self.units, query, found)
-            order = np.lexsort((found, -similarity, query))
-            query, found, similarity = query[order], found[order], similarity[order]
-            rank = np.arange(query.size) - np.searchsorted(query, query)  # within the query
-            kept = (rank < self.topn) & (similarity >= least)
-            yield rows[query[kept]], found[kept], similarity[kept]
+        from threadpoolctl import threadpool_limits
+
+        batches = (np.array(level[begin : begin + _BATCH]) for begin in range(0, len(level), _BATCH))
+        with threadpool_limits(limits=1):  # threads of ours, each with a batch, wait for one another less than those
+            yield from ngrams.in_parallel(partial(self._neighbours_of, least=least), batches)
+
+    def _neighbours_of(self, rows: np.ndarray, least: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        queries = self.matrix[rows].astype(np.float64) + self.shift
+        queries /= np.maximum(np.sqrt(np.einsum("ij,ij->i", queries, queries))[:, None], 1e-12)
+        query, found = np.divmod(np.flatnonzero(self._is_near(queries, least)), len(self.units))
+        similarity = _dots(queries, self.units, query, found)
+        order = np.lexsort((found, -similarity, query))
+        query, found, similarity = query[order], found[order], similarity[order]
+        rank = np.arange(query.size) - np.searchsorted(query, query)  # within the query
+        kept = (rank < self.topn) & (similarity >= least)
+        return rows[query[kept]], found[kept], similarity[kept]
 
     def _is_near(self, queries: np.ndarray, least: float) -> np.ndarray:
         """A superset of the answer, from float32 products."""

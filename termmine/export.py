@@ -92,11 +92,18 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike) -> None:
 
 def write_csv(frame: pd.DataFrame, file: Path | TextIO) -> None:
     """A frame as CSV (UTF-8, floats to 6 digits), without its index."""
+    settings = {"float_format": "%.6g", "encoding": "utf-8", "lineterminator": "\n"}
+    frame.to_csv(file, index=False, quoting=csv_quoting(frame), **settings)
+
+
+def csv_quoting(frame: pd.DataFrame) -> int:
+    """How ``csv`` has to quote a frame: all texts, if one holds a carriage return.
+
+    Python up to 3.12 would leave it bare where lines end with a line feed, and every reader takes it for a line's end.
+    """
     texts = frame.select_dtypes(["object", "string"])
-    # Python up to 3.12 quotes a carriage return only where lines end with one, and every reader takes it for a line end
     has_cr = any(texts[name].astype(str).str.contains("\r", regex=False).any() for name in texts)
-    quoting = csv.QUOTE_NONNUMERIC if has_cr else csv.QUOTE_MINIMAL
-    frame.to_csv(file, index=False, float_format="%.6g", encoding="utf-8", lineterminator="\n", quoting=quoting)
+    return csv.QUOTE_NONNUMERIC if has_cr else csv.QUOTE_MINIMAL
 
 
 def read_frame(path: str | os.PathLike) -> pd.DataFrame:

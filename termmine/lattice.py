@@ -43,14 +43,15 @@ class Trie:
         self.tables = _build_trie(self._unit_of[codes], offsets, seen.size + 1)
         folded = self._unit_of[[int(code) for code in FOLD.values()]]
         self._unit_of[list(FOLD)] = np.maximum(folded, self._unit_of[list(FOLD)])
+        self._without = {"": self._unit_of}  # borders → the table in which they are no units
 
     def units(self, codes: np.ndarray, *, borders: str = "") -> np.ndarray:
         """Unit ids of code points in this trie; 0 where no word has the character, and at ``borders``."""
-        units = self._unit_of
-        if borders:
-            units = units.copy()
-            units[as_codes(borders)] = 0
-        return _units(units, codes)
+        if borders not in self._without:
+            table = self._unit_of.copy()  # 4 MB: to copy it for each document would take longer than all else
+            table[as_codes(borders)] = 0
+            self._without[borders] = table
+        return _units(self._without[borders], codes)
 
     def occurrences(self, lines: Iterable[str]) -> pd.DataFrame:
         """``count`` (overlapping occurrences) and ``doc_freq`` (documents) of every term, index the term.

@@ -24,6 +24,7 @@ from termmine import evaluation, export, presets
 if TYPE_CHECKING:
     from jinja2 import Environment
     from matplotlib.axes import Axes
+    from nbformat import NotebookNode
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _HEADLINES = (
@@ -63,6 +64,10 @@ def _environment() -> "Environment":
     return Environment(loader=FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True)
 
 
+def _render(template: str, title: str, **values: object) -> str:
+    return _environment().get_template(template).render(page=_page(title), **values)
+
+
 def _cell(value: object, form: str = ",.3f") -> str:
     """A table's cell; ``form`` is for what is no whole number.
 
@@ -96,25 +101,22 @@ def index_page(run: str | os.PathLike, manifest: Mapping, *, topn: int = 1000) -
     kept = terms.loc[terms["rejected_by"] == "", columns].head(topn)
     parameters = _parameters(manifest["parameters"])
     usual = _parameters(presets.read_preset(manifest["preset"]) if manifest["preset"] in presets.PRESETS else {})
-    return (
-        _environment()
-        .get_template("index.html.j2")
-        .render(
-            page=_page(f"{manifest['name']} · termmine"),
-            manifest=manifest,
-            numbers=list(_headlines(export.read_json(run / "metrics.json"))),
-            n_terms=len(terms),
-            columns={name: name.replace("_", " ") for name in columns},
-            numeric=[name for name in columns if name not in ("term", "head", "parent")],
-            rows=[{name: _cell(value) for name, value in row.items()} for row in kept.to_dict("records")],
-            hops=manifest["preset"] == "classic",
-            contexts=_read_contexts(run / "contexts.parquet"),
-            figures=list(_figures(run)),
-            reports=[(path.stem, _title(path)) for path in _notebooks(run)],
-            parameters=list(parameters.items()),
-            changed=[(name, value, usual.get(name)) for name, value in parameters.items() if usual.get(name) != value],
-            seconds=sum(stage["seconds"] for stage in manifest["stages"].values()),
-        )
+    return _render(
+        "index.html.j2",
+        f"{manifest['name']} · termmine",
+        manifest=manifest,
+        numbers=list(_headlines(export.read_json(run / "metrics.json"))),
+        n_terms=len(terms),
+        columns={name: name.replace("_", " ") for name in columns},
+        numeric=[name for name in columns if name not in ("term", "head", "parent")],
+        rows=[{name: _cell(value) for name, value in row.items()} for row in kept.to_dict("records")],
+        hops=manifest["preset"] == "classic",
+        contexts=_read_contexts(run / "contexts.parquet"),
+        figures=list(_figures(run)),
+        reports=[(path.stem, _title(path)) for path in _notebooks(run)],
+        parameters=list(parameters.items()),
+        changed=[(name, value, usual.get(name)) for name, value in parameters.items() if usual.get(name) != value],
+        seconds=sum(stage["seconds"] for stage in manifest["stages"].values()),
     )
 
 
@@ -208,22 +210,14 @@ def notebook_page(notebook: str | os.PathLike) -> str:
 
     Parameters
     ----------
-    notebook : a file; what its outputs hold of HTML is cleaned, scripts, widgets and progress bars are left out
+    notebook : a file; HTML in its outputs is cleaned, scripts, widgets and progress bars are left out
     """
     import nbformat
     from nbconvert import HTMLExporter
 
     nb = nbformat.read(notebook, as_version=4)
-    nb.metadata.pop("widgets", None)
-    for cell in nb.cells:
-        if cell.cell_type == "code":
-            cell.outputs = [output for output in map(_without_bars, cell.outputs) if output]
-    for cell, title, caption in _figure_cells(nb.cells):
-        for output in cell.outputs:
-            if "image/png" in output.get("data", {}):
-                output.metadata.setdefault("image/png", {})["alt"] = caption or title
+    _prepare(nb)
     headings = list(_headings(nb.cells))
-    title = headings[0][1] if headings else Path(notebook).stem
     exporter = HTMLExporter(
         template_name="classic",
         template_file="notebook.html.j2",
@@ -234,9 +228,21 @@ def notebook_page(notebook: str | os.PathLike) -> str:
         exclude_output_prompt=True,
     )
     exporter.register_filter("clean_html", _cleaner())
+    title = headings[0][1] if headings else Path(notebook).stem
     exporter.environment.globals |= {"page": _page(title, "notebook.css"), "headings": headings}
-    html, _ = exporter.from_notebook_node(nb)
-    return html
+    return exporter.from_notebook_node(nb)[0]
+
+
+def _prepare(nb: "NotebookNode") -> None:
+    """Leave out what cannot be shown on paper, and give each figure the sentence below it for an alternative text."""
+    nb.metadata.pop("widgets", None)
+    for cell in nb.cells:
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in map(_without_bars, cell.outputs) if output]
+    for cell, title, caption in _figure_cells(nb.cells):
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                output.metadata.setdefault("image/png", {})["alt"] = caption or title
 
 
 def _without_bars(output: Mapping) -> Mapping | None:
@@ -309,7 +315,7 @@ def importance(results: pd.DataFrame, varied: Sequence[str], metric: str) -> pd.
 
 def _as_texts(values: pd.Series) -> pd.Series:
     """Values as they are written, so that lists too can be compared."""
-    return pd.Series([_cell(value, "g") for value in values.astype(object)], values.index, dtype=object)
+    return pd.Series([_cell(value, ".12g") for value in values.astype(object)], values.index, dtype=object)
 
 
 def sweep_page(results: pd.DataFrame, plan: Mapping) -> str:
@@ -334,25 +340,23 @@ def sweep_page(results: pd.DataFrame, plan: Mapping) -> str:
     columns = _sweep_columns(results, varied, metric)
     rows = [_sweep_row(row, columns, number == best) for number, row in enumerate(results.to_dict("records"))]
     settings = ", ".join(f"{name} = {_cell(results[name][best], 'g')}" for name in varied) if best is not None else ""
-    return (
-        _environment()
-        .get_template("sweep.html.j2")
-        .render(
-            page=_page(f"{plan['name']} · termmine sweep"),
-            plan=plan,
-            metric=_label(metric),
-            columns=columns,
-            numeric=[name for name in columns if pd.api.types.is_numeric_dtype(results[name])],
-            rows=rows,
-            best=None if best is None else rows[best] | {"value": _cell(scores[best], ".4f"), "settings": settings},
-            failed=[row for row in rows if row["mark"] == "failed"],
-            figures=list(_sweep_figures(results[done], varied, metric)),
-        )
+    return _render(
+        "sweep.html.j2",
+        f"{plan['name']} · termmine sweep",
+        plan=plan,
+        metric=_label(metric),
+        columns=columns,
+        numeric=[name for name in columns if results[name].dtype.kind in "iuf"],
+        rows=rows,
+        best=None if best is None else rows[best] | {"value": _cell(scores[best], ".4f"), "settings": settings},
+        failed=[row for row in rows if row["mark"] == "failed"],
+        figures=list(_sweep_figures(results[done], varied, metric)),
     )
 
 
 def _label(metric: str) -> str:
-    """
+    """The heading of a column.
+
     >>> _label("evaluation:average_precision")
     'average precision'
     """
@@ -405,7 +409,7 @@ def _sweep_figures(results: pd.DataFrame, varied: Sequence[str], metric: str) ->
     for y, x in list(combinations(shares["parameter"][:_MAPS], 2))[:_MAPS]:
         across, down = (frame[name].astype(str).nunique() for name in (x, y))
         title, caption = f"{y} and {x}", f"Mean {_label(metric)} over all other settings; darker is more."
-        size = (min(2.5 + 0.9 * across, 9), 1.2 + 0.4 * down)
+        size = (min(2.5 + 0.9 * across, 9), min(1.2 + 0.4 * down, 12))
         yield _drawing(title, caption, size, _heatmap(frame, x, y, _label(metric)))
 
 

@@ -11,6 +11,7 @@ The last factor, the evidence, is 1 while β is chosen; the text is cut without 
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -51,12 +52,10 @@ class Lattice:
 
 def _longer(rows: np.ndarray, ids: np.ndarray, at: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The distinct n-grams that begin at ``at``, n - 1 units being ``rows``: their first places, all rows, counts."""
-    key = rows[at].astype(np.int64) * (np.int64(ids.max(initial=0)) + 1) + ids[at + n - 1]
-    codes, distinct = pd.factorize(key)
-    counts = np.bincount(codes, minlength=distinct.size)
-    where = np.empty(distinct.size, np.int64)
-    where[codes[::-1]] = np.arange(codes.size - 1, -1, -1)
-    return where, codes, counts
+    key = rows[at].astype(np.int64) * (np.int64(ids.max(initial=0)) + 1) + ids[n - 1 :][at]
+    codes, distinct = pd.factorize(key)  # numbers them in the order of their first places
+    where = np.flatnonzero(np.diff(np.maximum.accumulate(codes), prepend=-1))
+    return where, codes, np.bincount(codes, minlength=distinct.size)
 
 
 def build(ids: np.ndarray, *, min_count: int, longest: int = LONGEST) -> Lattice:
@@ -247,7 +246,7 @@ def fit(lattice: Lattice, beta: float, *, log_odds: np.ndarray | None = None) ->
 # --- the second view -------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Branching:
     """Branching entropies at the places where a word might end.
 
@@ -261,6 +260,15 @@ class Branching:
     inside: np.ndarray
     entropies: np.ndarray
 
+    @cached_property
+    def mean(self) -> np.ndarray:
+        return self.entropies.mean(axis=0, dtype=np.float64)
+
+    @cached_property
+    def second(self) -> np.ndarray:
+        """Mean products of two entropies, (6, 6)."""
+        return (self.entropies.T @ self.entropies).astype(np.float64) / len(self.entropies)
+
 
 def _entropy(total: np.ndarray, parts: np.ndarray, part_of: np.ndarray) -> np.ndarray:
     """Entropy (nats) of each context's neighbours; neighbours that are borders are one kind."""
@@ -270,12 +278,13 @@ def _entropy(total: np.ndarray, parts: np.ndarray, part_of: np.ndarray) -> np.nd
     return np.log(total) - logs / total
 
 
-def _standardised(column: np.ndarray) -> np.ndarray:
+def _standardise(column: np.ndarray) -> None:
+    """In place; NaN becomes 0, and so does what is all the same."""
     known = ~np.isnan(column)
-    if not known.any() or not column[known].std() > 0:
-        return np.zeros_like(column)
-    mean, spread = column[known].mean(dtype=np.float64), column[known].std(dtype=np.float64)
-    return np.where(known, (column - mean) / spread, 0.0).astype(np.float32)
+    values = column[known]
+    column[:] = 0.0
+    if values.size and values.max() > values.min():
+        column[known] = (values - values.mean(dtype=np.float64)) / values.std(dtype=np.float64)
 
 
 def branching(ids: np.ndarray) -> Branching:
@@ -283,24 +292,24 @@ def branching(ids: np.ndarray) -> Branching:
     size = ids.size
     inside = np.zeros(size + 1, np.bool_)
     inside[1:size] = (ids[1:] > 0) & (ids[:-1] > 0)
-    columns = []
+    entropies = np.empty((np.count_nonzero(inside), 2 * _ORDERS), np.float32)
     at = np.flatnonzero(ids > 0)
     _, codes, count = _longer(np.zeros(size, np.int32), ids, at, 1)
-    rows = np.full(size, -1, np.int32)
-    rows[at] = codes
     for n in range(1, _ORDERS + 1):
-        longer_at = at[at + n < size]
-        longer_at = longer_at[(rows[longer_at + 1] >= 0) & (ids[longer_at + n] > 0)]
-        where, codes, longer_count = _longer(rows, ids, longer_at, n + 1)
-        first = longer_at[where]
-        for part_of, shift in ((rows[first], n), (rows[first + 1], 0)):
-            column = np.full(size + 1, np.nan, np.float32)
-            column[at + shift] = _entropy(count, longer_count, part_of)[rows[at]]
-            columns.append(_standardised(column[inside]))
-        at, count = longer_at, longer_count
         rows = np.full(size, -1, np.int32)
         rows[at] = codes
-    return Branching(inside, np.stack(columns, axis=1))
+        longer_at = at[at + n < size]
+        longer_at = longer_at[(rows[longer_at + 1] >= 0) & (ids[longer_at + n] > 0)]
+        where, longer_codes, longer_count = _longer(rows, ids, longer_at, n + 1)
+        first = longer_at[where]
+        for side, (part_of, shift) in enumerate(((rows[first], n), (rows[first + 1], 0))):
+            column = np.full(size + 1, np.nan, np.float32)
+            column[at + shift] = _entropy(count, longer_count, part_of).astype(np.float32)[codes]
+            column = column[inside]
+            _standardise(column)
+            entropies[:, 2 * n - 2 + side] = column
+        at, codes, count = longer_at, longer_codes, longer_count
+    return Branching(inside, entropies)
 
 
 def agreement(view: Branching, begins: np.ndarray) -> float:
@@ -309,14 +318,25 @@ def agreement(view: Branching, begins: np.ndarray) -> float:
     If both depend on each other through the true boundaries Y only, corr(B, x) = corr(B, Y) corr(Y, x): over the
     segmentations B of one corpus it is greatest where B's Matthews correlation with the truth is.
     """
-    x, y = view.entropies, begins[view.inside].astype(np.float64)
-    if not y.size or not y.var() > 0:
+    x, y = view.entropies, begins[view.inside]
+    share = np.count_nonzero(y) / max(y.size, 1)
+    if not 0 < share < 1:
         return 0.0
-    mean = x.mean(axis=0, dtype=np.float64)
-    covariance = (x.T @ x).astype(np.float64) / len(x) - np.outer(mean, mean)
-    with_y = x.T.astype(np.float64) @ y / len(x) - mean * y.mean()
+    covariance = view.second - np.outer(view.mean, view.mean)
+    with_y = _sum_where(x, y) / len(x) - view.mean * share
     explained = with_y @ np.linalg.lstsq(covariance, with_y, rcond=None)[0]
-    return float(np.sqrt(max(explained, 0.0) / y.var()))
+    return float(np.sqrt(max(explained, 0.0) / (share * (1 - share))))
+
+
+@compiled
+def _sum_where(x, chosen):
+    """Sums of the columns over the chosen rows."""
+    sums = np.zeros(x.shape[1])
+    for i in range(x.shape[0]):
+        if chosen[i]:
+            for k in range(x.shape[1]):
+                sums[k] += x[i, k]
+    return sums
 
 
 def evidence(view: Branching, boundary: np.ndarray) -> np.ndarray:
@@ -329,8 +349,7 @@ def evidence(view: Branching, boundary: np.ndarray) -> np.ndarray:
         return log_odds
     yes = q @ x / q.sum(dtype=np.float64)
     no = (1 - q) @ x / (1 - q).sum(dtype=np.float64)
-    covariance = (x.T @ x).astype(np.float64) / len(x)
-    covariance -= share * np.outer(yes, yes) + (1 - share) * np.outer(no, no)
+    covariance = view.second - share * np.outer(yes, yes) - (1 - share) * np.outer(no, no)
     slope = np.linalg.lstsq(covariance, yes - no, rcond=None)[0]
     log_odds[view.inside] = x @ slope - slope @ (yes + no) / 2
     return log_odds

@@ -68,7 +68,7 @@ def make_notebook():
     frame = pd.DataFrame({"term": HOSTILE, MIXED: 1.0, **{f"column {i}": i for i in range(20)}})
     html = frame._repr_html_()
     rows = [
-        new_markdown_cell(f"# 5 Evaluation: `code` {MIXED}\n\nA text with {MIXED}. [A link](javascript:alert(1)).", id="title"),
+        new_markdown_cell(f"# 5 Evaluation: `code` {MIXED}\n\n{MIXED} [a](javascript:alert(1))", id="title"),
         new_code_cell("min_count = 5", id="parameters", metadata={"tags": ["parameters"]}),
         new_code_cell(f"words = {list(HOSTILE)!r}", id="abc", metadata={"tags": ["injected-parameters"]}),
         new_markdown_cell("## Tables\n\n```\n# no heading\n```\n\n| a | b |\n|---|---|\n| `<i>` | $y$ |", id="tables"),

@@ -245,7 +245,7 @@ def test_contexts_come_from_documents_all_over_the_corpus():
 
 
 def test_few_documents_give_several_contexts_each():
-    lines = ["甲乙甲丙甲", "", "甲丁"]
+    lines = ["甲乙甲丙甲", "", "甲丁甲"]
     found = judging.contexts(["甲", "没有"], lines, n=3, width=1)  # two documents: two of each, three in all
     assert found.values.tolist() == [["甲", 0, "", "乙"], ["甲", 0, "乙", "丙"], ["甲", 2, "", "丁"]]
     assert judging.contexts(["aa"], ["aaab aa"], width=9).values.tolist() == [
