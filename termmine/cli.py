@@ -11,12 +11,11 @@ from typing import Any, BinaryIO
 
 import click
 import pandas as pd
-import yaml
 from tqdm import tqdm
 
 import termmine
 from termmine import cluster, corpus, datasets, discovery, export, presets, runs, segmentation, stages, store, sweeps
-from termmine.errors import InputError, NotebookError, TermmineError
+from termmine.errors import InputError, NotebookError, TermmineError, shown
 
 
 class _SeveralValues(click.Command):
@@ -93,6 +92,8 @@ def run_command(
     else:
         presets.check_parameters(overrides, options["preset"])
         job = _make_job(parameters=overrides, **options)
+    if jobs and scheduler:
+        raise InputError("--jobs are cores of this machine; give --jobs or --scheduler, not both")
     if jobs:
         os.environ["NUMBA_NUM_THREADS"] = str(jobs)
     show = {"on_stage": _report_stage, "on_message": _say, "progress": sys.stderr.isatty()}
@@ -166,7 +167,7 @@ def _existing(role: str, path: str) -> Path:
     """A list's file, from the current folder or as it travels with termmine."""
     found = datasets.resolve(path)
     try:
-        return corpus.find_files(found if found.exists() else path)[0]
+        return corpus.find_files(found if corpus.exists(found) else path)[0]
     except InputError as error:
         raise InputError(f"--{role}: {error}") from None
 
@@ -204,11 +205,11 @@ def _stage_parameters(assignments: Sequence[str]) -> dict[str, dict[str, object]
 def _assignment(text: str) -> tuple[str, object]:
     name, equals, value = text.partition("=")
     if not (name and equals):
-        raise InputError(f"-p needs NAME=VALUE, got {text!r}; e.g. -p discovery.min_count=5")
+        raise InputError(f"-p needs NAME=VALUE, got {shown(text)}; e.g. -p discovery.min_count=5")
     try:
-        parsed = yaml.safe_load(value)
-    except yaml.YAMLError:
-        raise InputError(f"-p {name}: the value {value!r} cannot be read; quote it") from None
+        parsed = presets.read_yaml(value)
+    except ValueError:
+        raise InputError(f"-p {name}: the value {shown(value)} cannot be read; quote it") from None
     # YAML 1.1 reads 1e-6 as text, since it has no dot
     try:
         return name, float(parsed) if isinstance(parsed, str) else parsed
@@ -346,7 +347,7 @@ def _report_swept(bar: tqdm, task: stages.Task, outcome: stages.Result | Excepti
 
 
 def _say_swept(results: pd.DataFrame, grid: sweeps.Grid, folder: Path) -> None:
-    metric = grid.metric.replace(".", ":", 1)
+    metric = grid.metric.replace(".", ":", 1)  # its column
     failed = results[results["status"] != "done"]
     if metric in results and results[metric].notna().any():
         best = results.loc[results[metric].idxmax()]
@@ -444,6 +445,12 @@ def _check_output(output: str, suffixes: Sequence[str], inputs: Iterable[Path]) 
     if output == "-":
         return
     path = Path(os.path.realpath(output))  # of a link, the file behind it
+    try:
+        path.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"-o {output} cannot be written: {error.strerror}") from None
     folder = path.parent
     if suffixes and Path(output).suffix not in suffixes:
         raise InputError(f"-o must end with {' or '.join(suffixes)}, or be -, got {output}")
@@ -451,9 +458,9 @@ def _check_output(output: str, suffixes: Sequence[str], inputs: Iterable[Path]) 
         raise InputError(f"-o {output}: there is no folder {Path(output).parent}; make it first")
     if not os.access(folder, os.W_OK):
         raise InputError(f"-o {output} cannot be written: no permission in {folder}; name a file elsewhere")
-    if path.exists() and not path.is_file():
+    if corpus.exists(path) and not path.is_file():
         raise InputError(f"-o {output} is no regular file; name a file, or give -o - and redirect it")
-    if path.exists() and any(path.samefile(other) for other in inputs):
+    if corpus.exists(path) and any(path.samefile(other) for other in inputs):
         raise InputError(f"-o {output} is an input too, and would be lost; name another file")
 
 
@@ -564,7 +571,8 @@ def main() -> None:
 def _fail(message: str, status: int, verbose: bool) -> None:
     if verbose:
         traceback.print_exc()
-    click.echo(f"termmine: {' '.join(message.split())}", err=True)
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+    click.echo(f"termmine: {line[:1_000]}{'…' * (len(line) > 1_000)}", err=True)
     sys.exit(status)
 
 

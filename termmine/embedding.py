@@ -18,6 +18,7 @@ import pandas as pd
 
 from termmine import candidates
 from termmine.errors import InputError
+from termmine.ngrams import compiled
 from termmine.segmentation import Block, SegmentedText
 
 if TYPE_CHECKING:  # heavy: imported where they are used
@@ -121,11 +122,19 @@ class Vectors:
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> "Vectors":
-        """Read what ``save`` wrote; a pickled array is refused."""
-        with np.load(path, allow_pickle=False) as arrays:
-            text = arrays["text"].tobytes().decode("utf-8", "surrogatepass")
-            borders = np.concatenate([[0], np.cumsum(arrays["lengths"])]).tolist()
-            return cls(tuple(text[a:b] for a, b in pairwise(borders)), arrays["matrix"])
+        """Read what ``save`` wrote; a pickled array, or a damaged file, is an ``InputError``."""
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                text = arrays["text"].tobytes().decode("utf-8", "surrogatepass")
+                borders = np.concatenate([[0], np.cumsum(arrays["lengths"])]).tolist()
+                matrix = arrays["matrix"]
+        except PermissionError as error:
+            raise InputError(f"{path} cannot be read: {error.strerror}") from None
+        except Exception:  # zipfile, zlib, NumPy and Unicode each tell in their own way that a file is damaged
+            text, borders, matrix = "", [0, -1], np.zeros(0)
+        if borders[-1] != len(text) or matrix.ndim != 2 or len(matrix) != len(borders) - 1:
+            raise InputError(f"{path} holds no vectors of a run, or is damaged; run notebook 03 again")
+        return cls(tuple(text[a:b] for a, b in pairwise(borders)), matrix)
 
 
 def train(
@@ -351,20 +360,30 @@ def _phrase_contexts(block: Block, rows: pd.Index, contexts: pd.Index, window: i
     from scipy.sparse import coo_array
 
     keys = candidates.keys_in(block, max_words=4, max_len=block.codes.size)
-    row = rows.get_indexer(keys.ravel()).reshape(keys.shape)
-    token, longer = np.nonzero((row >= 0) & (keys > 0))  # 0 is no run, and the key of ""
-    row, last = row[token, longer], token + longer
-    context = contexts.get_indexer(_word_keys(block))
-    found_rows, found = [], []
-    for side, edge, step in ((0, token, -1), (1, last, 1)):
-        for place in (edge + step * d for d in range(1, window + 1)):
-            inside = (place >= 0) & (place < context.size)
-            at = place[inside]
-            near = (context[at] >= 0) & (block.documents[at] == block.documents[token[inside]])
-            found_rows.append(row[inside][near])
-            found.append(context[at[near]] + side * contexts.size)
-    pairs = np.concatenate(found_rows), np.concatenate(found)
-    return coo_array((np.ones(pairs[0].size), pairs), shape=(rows.size, 2 * contexts.size)).tocsr()
+    row = rows.get_indexer(keys.ravel()).astype(np.int32).reshape(keys.shape)
+    row[keys == 0] = -1  # no run; but also the key of ""
+    context = contexts.get_indexer(_word_keys(block)).astype(np.int32)
+    pairs = _context_pairs(row, context, block.documents, window, contexts.size)
+    return coo_array((np.ones(pairs.shape[1]), tuple(pairs)), shape=(rows.size, 2 * contexts.size)).tocsr()
+
+
+@compiled
+def _context_pairs(row, context, documents, window, n_contexts):
+    """Row and context of each pair, (2, pairs) int32; ``row``, (tokens, 4), is that of the runs from each token on."""
+    pairs, size = np.empty((2, 1 << 12), np.int32), 0
+    for token in range(row.shape[0]):
+        for longer in range(row.shape[1]):
+            if row[token, longer] < 0:
+                continue
+            if size + 2 * window > pairs.shape[1]:
+                pairs = np.concatenate((pairs, np.empty((2, pairs.shape[1] + 2 * window), np.int32)), axis=1)
+            for d in range(1, window + 1):
+                for side, place in ((0, token - d), (1, token + longer + d)):
+                    inside = 0 <= place < context.size and documents[place] == documents[token]
+                    if inside and context[place] >= 0:
+                        pairs[0, size], pairs[1, size] = row[token, longer], context[place] + side * n_contexts
+                        size += 1
+    return pairs[:, :size].copy()
 
 
 def _numbered(sentences: Sequence[Sequence[str]], min_count: int) -> tuple[tuple[str, ...], np.ndarray, np.ndarray]:

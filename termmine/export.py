@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TextIO
 
+import numpy as np
 import pandas as pd
 
 from termmine.errors import InputError, shown
@@ -92,8 +93,21 @@ def write_frame(frame: pd.DataFrame, path: str | os.PathLike) -> None:
 
 def write_csv(frame: pd.DataFrame, file: Path | TextIO) -> None:
     """A frame as CSV (UTF-8, floats to 6 digits), without its index."""
+    quoting = csv_quoting(frame)
+    if quoting == csv.QUOTE_MINIMAL:  # else texts are quoted, and numbers are not
+        frame = frame.assign(**{name: _six_digits(frame[name]) for name in frame.select_dtypes("float64")})
     settings = {"float_format": "%.6g", "encoding": "utf-8", "lineterminator": "\n"}
-    frame.to_csv(file, index=False, quoting=csv_quoting(frame), **settings)
+    frame.to_csv(file, index=False, quoting=quoting, **settings)
+
+
+def _six_digits(column: pd.Series) -> np.ndarray:
+    """Floats as text, each distinct one written once: most stand there many times; missing ones are empty.
+
+    >>> _six_digits(pd.Series([1 / 3, -0.0, float("nan")])).tolist()
+    ['0.333333', '-0', '']
+    """
+    codes, bits = pd.factorize(column.to_numpy().view(np.int64))
+    return np.array(["" if x != x else f"{x:.6g}" for x in bits.view(float).tolist()], dtype=object)[codes]
 
 
 def csv_quoting(frame: pd.DataFrame) -> int:

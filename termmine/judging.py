@@ -259,7 +259,14 @@ def write_sheet(sheet: pd.DataFrame, path: str | os.PathLike) -> None:
     """
     safe = sheet.apply(lambda column: column.map(lambda cell: _escape(cell) if isinstance(cell, str) else cell))
     with export.replacing(path) as temporary:
-        safe.to_csv(temporary, index=False, float_format="%.6g", encoding="utf-8-sig", lineterminator="\n")
+        safe.to_csv(
+            temporary,
+            index=False,
+            quoting=export.csv_quoting(safe),
+            float_format="%.6g",
+            encoding="utf-8-sig",
+            lineterminator="\n",
+        )
 
 
 def _escape(text: str) -> str:
@@ -311,7 +318,8 @@ def _numbers(texts: pd.Series) -> pd.Series:
     """Numbers as a spreadsheet wrote them; what is none is NaN in ``score``, else 0."""
     if texts.name == "score":
         return pd.to_numeric(texts.str.replace(",", "."), errors="coerce").astype(float)  # 0,5 in some countries
-    return pd.to_numeric(texts.str.replace("[,. ]", "", regex=True), errors="coerce").fillna(0).astype("int64")
+    numbers = pd.to_numeric(texts.str.replace("[,. ]", "", regex=True), errors="coerce")
+    return numbers.where(numbers.abs() < 2**63).fillna(0).astype("int64")
 
 
 def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:

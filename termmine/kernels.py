@@ -26,13 +26,16 @@ _STARTS = 3  # of a kernel: two that start at once may ask for the same port
 _ARGUMENTS = [
     "--IPKernelApp.log_level=CRITICAL",  # else a line a notebook about loopback sockets
     "--HistoryManager.hist_file=:memory:",  # what a report executes is not the user's history
+    "--IPKernelApp.ipython_dir=.ipython",  # nor do his start-up files belong into it
 ]
+# What a notebook's rooms import when they need it.
+_LATE = {"embedding": ["sklearn.utils.extmath"], "expansion": ["sklearn.linear_model"]}
 
 
 class StageError(NotebookError):
     """A notebook stopped; ``notebook`` is its half-executed copy, which is the caller's to keep."""
 
-    def __init__(self, message: str, notebook: Path = Path()) -> None:  # a default, so that it can be pickled
+    def __init__(self, message: str, notebook: Path | None = None) -> None:  # a default, so that it can be pickled
         super().__init__(message)
         self.notebook = notebook
 
@@ -106,10 +109,11 @@ def start(stage: str, folder: Path) -> Kernel:
     from jupyter_client import AsyncKernelManager
     from jupyter_core.utils import run_sync
 
-    _set_environment()
+    set_environment()
     manager = AsyncKernelManager(kernel_name="python3")
     # an expression, so that no name is left in the notebook's namespace
-    line = f"[__import__(name) for name in {imported(notebook_path(stage))}];"
+    names = [*imported(notebook_path(stage)), *_LATE.get(stage, [])]
+    line = f"[__import__(name) for name in {names}];"
     arguments = [*_ARGUMENTS, f"--IPKernelApp.exec_lines={line}"]
     run_sync(manager.start_kernel)(cwd=str(folder), extra_arguments=arguments)
     return Kernel(folder, manager)
@@ -140,16 +144,23 @@ def execute(
             return
         except (DeadKernelError, RuntimeError) as error:  # the latter: it never came up
             kernel = None
-            if attempt == _STARTS or _begun(target):
+            if attempt == _STARTS or begun(target):
                 raise _stopped(target, f"the kernel died; was memory short? ({error})", StageError) from None
 
 
-def _set_environment() -> None:
+def set_environment() -> None:
+    """Let kernels, and processes of their own, find this Python and this termmine, and nothing of the user's."""
     # a kernelspec named python3 in the user's folder may belong to another Python: look into this one's first
-    here = str(Path(sys.prefix) / "share" / "jupyter")
-    if here not in os.environ.get("JUPYTER_PATH", "").split(os.pathsep):
-        os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, [here, os.environ.get("JUPYTER_PATH", "")]))
+    _put_first("JUPYTER_PATH", Path(sys.prefix) / "share" / "jupyter")
+    package = Path(__file__).parents[1]
+    if package.name not in ("site-packages", "dist-packages"):  # a checkout, perhaps not the one that is installed
+        _put_first("PYTHONPATH", package)
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+
+
+def _put_first(variable: str, path: Path) -> None:
+    others = [other for other in os.environ.get(variable, "").split(os.pathsep) if other and other != str(path)]
+    os.environ[variable] = os.pathsep.join([str(path), *others])
 
 
 def _run_papermill(
@@ -157,7 +168,7 @@ def _run_papermill(
 ) -> None:
     import papermill
 
-    _set_environment()
+    set_environment()
     _register_engine()
     try:
         papermill.execute_notebook(
@@ -194,8 +205,8 @@ def _register_engine() -> None:
     papermill_engines.register("termmine", Engine)
 
 
-def _begun(notebook: Path) -> list[str]:
-    """The ids of the cells that papermill has begun."""
+def begun(notebook: Path) -> list[str]:
+    """The ids of the cells that papermill has begun; none without a notebook."""
     import nbformat
 
     if not notebook.exists():
@@ -210,8 +221,7 @@ def _stopped(notebook: Path, what: str, kind: type[StageError]) -> StageError:
 
     cells = nbformat.read(notebook, as_version=4).cells if notebook.exists() else []
     failed = [cell.id for cell in cells if cell.metadata.get("papermill", {}).get("exception")]
-    begun = _begun(notebook)
-    cell = next(iter(failed), begun[-1] if begun else "?")
+    cell = next(iter([*failed, *begun(notebook)[-1:]]), "?")
     return kind(f"{notebook.name} stopped at cell {cell}: {what}", notebook)
 
 

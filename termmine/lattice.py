@@ -6,17 +6,19 @@ may be taken as *atoms*, which are never split: Han characters, whole numbers, w
 
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import count
+from itertools import chain, count
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from termmine.corpus import FOLD
-from termmine.ngrams import as_codes, compiled, joined
+from termmine.ngrams import as_codes, compiled, in_parallel, joined
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
+
+_PART = 1 << 20  # characters that a thread counts at a time
 
 
 class Trie:
@@ -60,12 +62,14 @@ class Trie:
         [[2, 1], [2, 2]]
         """
         counts = np.zeros((len(self.terms), 2), np.int64)
-        for text in joined(lines):
-            codes = as_codes(text)
-            line_ends = np.flatnonzero(codes == ord("\n"))
-            counts += _occurrences(self.units(codes, borders="\n"), line_ends, *self.tables, len(self.terms))
+        for part in in_parallel(self._count, chain.from_iterable(map(_parts, map(as_codes, joined(lines))))):
+            counts += part
         index = pd.Index(self.terms, dtype=object, name="term")
         return pd.DataFrame(counts, columns=["count", "doc_freq"], index=index)
+
+    def _count(self, codes: np.ndarray) -> np.ndarray:
+        line_ends = np.flatnonzero(codes == ord("\n"))
+        return _occurrences(self.units(codes, borders="\n"), line_ends, *self.tables, len(self.terms))
 
     def count_by_document(self, lines: Iterable[str]) -> "csr_array":
         """Overlapping occurrences of every term in every document, sparse (documents, terms); ``lines`` are read once.
@@ -122,6 +126,13 @@ class Trie:
         [True, True, False, True, False]
         """
         return _best_path(self.units(codes, borders=borders), weights, unknown, *self.tables)
+
+
+def _parts(codes: np.ndarray) -> list[np.ndarray]:
+    """Whole lines, some hundred thousand characters at a time."""
+    line_ends = np.append(np.flatnonzero(codes == ord("\n")) + 1, codes.size)
+    wanted = np.arange(_PART, codes.size, _PART)
+    return np.split(codes, line_ends[np.searchsorted(line_ends, wanted)])
 
 
 @compiled

@@ -7,8 +7,10 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import yaml
+
 from termmine import candidates, contrast, datasets, discovery, embedding, expansion, learning
-from termmine.errors import InputError, UnknownParameterError
+from termmine.errors import InputError, UnknownParameterError, shown
 
 NOTEBOOKS = {
     "discovery": "01_discovery",
@@ -20,6 +22,29 @@ NOTEBOOKS = {
 PRESETS = ("best", "classic")  # the first is the default
 
 Parameters = Mapping[str, Mapping[str, object]]  # stage -> name -> value
+
+
+class _PlainLoader(yaml.SafeLoader):
+    """YAML without aliases: a few of them stand for more than memory holds, or for what holds itself."""
+
+    def compose_node(self, parent: object, index: object) -> yaml.Node:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("an alias (*) is not taken")
+        return super().compose_node(parent, index)
+
+
+def read_yaml(text: str) -> object:
+    """What YAML says, in plain types.
+
+    Raises
+    ------
+    ValueError : it cannot be read
+    """
+    try:
+        return yaml.load(text, _PlainLoader)
+    # ValueError: no such date, 5,000 digits; RecursionError: 1,000 brackets
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise ValueError(" ".join(str(error).split())[:120]) from None
 
 
 def notebook_path(stage: str) -> Path:
@@ -70,23 +95,32 @@ def check_stage(stage: str, values: Mapping[str, object], defaults: Mapping[str,
     for name, value in values.items():
         if name not in defaults:
             raise UnknownParameterError(f"{stage} has no parameter {name!r}; it has: {', '.join(defaults)}")
-        _check_type(f"{stage}.{name}", value, defaults[name])
+        check_type(f"{stage}.{name}", value, defaults[name])
     _check_ranges(stage, defaults | values)
 
 
-def _check_type(name: str, value: object, default: object) -> None:
+def check_type(name: str, value: object, default: object) -> None:
+    """Refuse a value of another type than a parameter's default.
+
+    Raises
+    ------
+    InputError : it is not of that type
+    """
     if default == "auto":
         wanted = (int,) if name.endswith("min_count") else (int, float)
         if value != "auto" and type(value) not in wanted:
-            raise InputError(f"{name} must be of type {wanted[-1].__name__}, or auto, got {value!r}")
+            raise InputError(f"{name} must be of type {wanted[-1].__name__}, or auto, got {shown(value)}")
         return
+    numbers = value.values() if isinstance(value, dict) else [value]
+    if any(type(number) is int and abs(number) >= 1 << 63 for number in numbers):
+        raise InputError(f"{name} must be less than 2^63, got {shown(value)}")
     wanted = type(default)
     if wanted is float and type(value) is int:
         return
     if type(value) is not wanted:
-        raise InputError(f"{name} must be of type {wanted.__name__}, got {value!r}")
+        raise InputError(f"{name} must be of type {wanted.__name__}, got {shown(value)}")
     if wanted is list and not all(isinstance(item, str) for item in value):
-        raise InputError(f"{name} must be a list of words, got {value!r}")
+        raise InputError(f"{name} must be a list of words, got {shown(value)}")
 
 
 _POSITIVE = (
@@ -97,7 +131,7 @@ _POSITIVE = (
 
 def _one_of(name: str, value: object, allowed: Iterable[str]) -> None:
     if value not in allowed:
-        raise InputError(f"{name} must be {' or '.join(allowed)}, got {value!r}")
+        raise InputError(f"{name} must be {' or '.join(allowed)}, got {shown(value)}")
 
 
 def _build(config: Callable[..., object], values: Mapping[str, object]) -> None:
@@ -141,10 +175,10 @@ def _check_ranges(stage: str, values: Mapping[str, object]) -> None:
         _CONFIGS.get(stage, lambda values: None)(values)
         for name in ("compare_documents", "curve_draws", "samples"):
             if values.get(name, 0) < 0:
-                raise InputError(f"{name} must be 0 or more, got {values[name]!r}")
+                raise InputError(f"{name} must be 0 or more, got {shown(values[name])}")
         for name in _POSITIVE:
             if values.get(name, 1) < 1:
-                raise InputError(f"{name} must be 1 or more, got {values[name]!r}")
+                raise InputError(f"{name} must be 1 or more, got {shown(values[name])}")
     except InputError as error:
         raise InputError(f"{stage}.{error}") from None
     except TypeError as error:  # e.g. a threshold table of strings

@@ -7,6 +7,7 @@ and puts its folder together; what the folder held before stays until the new ru
 import importlib.metadata
 import json
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -21,8 +22,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from termmine import corpus, datasets, export, judging, kernels, lattice, report, rules, stages
-from termmine.errors import InputError, NotebookError, NotebookInputError
+from termmine import corpus, datasets, export, judging, lattice, report, rules, stages
+from termmine.errors import InputError, NotebookError, NotebookInputError, shown
 from termmine.presets import NOTEBOOKS, PRESETS, Parameters, check_parameters, merge, read_preset
 
 # All that a run writes into its folder.
@@ -30,6 +31,7 @@ _DATA = frozenset([*(name for names in stages.FILES.values() for name in names),
 _PAGES = frozenset(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".ipynb", ".html"))
 _FILES = _DATA | _PAGES | {"index.html", "manifest.json"}
 _SHEET = "judging.csv"  # what a reader wrote there is carried over
+_TORN = re.compile(r"\..+-[a-z0-9_]{8}(\.\w+)?")  # the temporary names of ``export.replacing``
 _FAILED = "failed"  # folder of a run that stopped where a finished one lies
 
 
@@ -50,6 +52,7 @@ class Job:
     preset: str = PRESETS[0]
     parameters: Parameters = field(default_factory=dict)
     command: str = ""
+    sheet: Path | None = None  # a reader's judging.csv; without one, that in ``out``
 
     def inputs(self) -> dict[str, tuple[Path, ...]]:
         """The input files by role."""
@@ -67,9 +70,9 @@ def check_inputs(job: Job) -> None:
         else
     """
     check_texts(job)
+    _check_out(job.out)
     if (job.out / _SHEET).is_file():
         judging.read_verdicts(job.out / _SHEET)
-    _check_out(job.out)
     for path in (path for paths in job.inputs().values() for path in paths):
         if path.resolve().parent == job.out.resolve() and path.name in _FILES:
             raise InputError(f"the input {path} lies in --out {job.out} and would be overwritten; give another folder")
@@ -83,6 +86,11 @@ def check_texts(job: Job) -> None:
     InputError : a file that is missing, empty, not UTF-8 or without Chinese, a reference or seed list of which
         nothing occurs in the domain, or rules that cannot be read
     """
+    for path in (path for paths in job.inputs().values() for path in paths):
+        try:
+            os.fspath(path.absolute()).encode()
+        except UnicodeEncodeError:  # a notebook, which is UTF-8, could not hold it
+            raise InputError(f"the name of {shown(os.fspath(path))} is no UTF-8; rename it") from None
     rules.read_rules(job.rules)
     corpus.check_chinese((*job.domain, *job.background))
     content = {datasets.sha256(path): path for path in job.domain}
@@ -110,6 +118,12 @@ def _check_lists(job: Job) -> None:
 
 
 def _check_out(out: Path) -> None:
+    try:
+        out.stat()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise InputError(f"--out {out} cannot be made: {error.strerror}; give another folder") from None
     if out.exists() and not out.is_dir():
         raise InputError(f"--out must be a folder, {out} is a file; give another name")
     if out.exists() and out.resolve() == datasets.shipped("notebooks").resolve():
@@ -150,6 +164,9 @@ def holding(folder: Path, command: str) -> Iterator[str]:
         raise InputError(f"{folder} is held by {_holder(folder)}; wait for it, or give another folder") from None
     except OSError as error:
         raise InputError(f"--out {folder} cannot be made: {error.strerror}; give another folder") from None
+    for torn in folder.glob(".*"):  # half-written by a process that was killed: the folder is held
+        if _TORN.fullmatch(torn.name):
+            torn.unlink(missing_ok=True)
     try:
         died = f"{_holder(folder)} did not finish" if (folder / ".holder.json").exists() else ""
         said = {"process": os.getpid(), "host": socket.gethostname(), "since": _now(), "command": command}
@@ -164,7 +181,7 @@ def _holder(folder: Path) -> str:
     try:
         said = export.read_json(folder / ".holder.json")
         return f"process {said['process']} on {said['host']} since {said['since']} ({said['command']})"
-    except (OSError, ValueError, KeyError, TypeError):  # it is only just being written
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):  # it is only just being written
         return "another run"
 
 
@@ -175,7 +192,7 @@ def _now() -> str:
 def _from(folder: Path, path: Path) -> str:
     """``path`` as seen from ``folder``, so that a run's folder names no more of the disk than it has to."""
     try:
-        return Path(os.path.relpath(path.absolute(), folder.absolute())).as_posix()
+        return Path(os.path.relpath(os.path.realpath(path), os.path.realpath(folder))).as_posix()
     except ValueError:  # another drive
         return path.absolute().as_posix()
 
@@ -233,10 +250,14 @@ def run(
 
 def plan(job: Job) -> tuple[stages.Task, ...]:
     """The five stages of a run, in order."""
-    sheet = job.out / _SHEET
-    is_filled = sheet.is_file() and judging.is_filled(judging.read_verdicts(sheet))
     parameters = merge(read_preset(job.preset), job.parameters)
-    return stages.plan(parameters, job.inputs(), sheet if is_filled else None)
+    return stages.plan(parameters, job.inputs(), _filled_sheet(job))
+
+
+def _filled_sheet(job: Job) -> Path | None:
+    """The sheet into which a reader has written."""
+    sheet = job.sheet or job.out / _SHEET
+    return sheet if sheet.is_file() and judging.is_filled(judging.read_verdicts(sheet)) else None
 
 
 def _compute_here(
@@ -286,36 +307,25 @@ def assemble(job: Job, tasks: Sequence[stages.Task], results: Iterable[stages.Re
     ------
     NotebookError : as ``run``
     """
-    manifest, out = _new_manifest(job), job.out.absolute()  # papermill changes the current folder meanwhile
-    sheet = _digest(out / _SHEET)
+    out = job.out.absolute()  # papermill changes the current folder meanwhile
+    manifest, sheet = _new_manifest(job, out), _digest(out / _SHEET)
     for left in out.glob(".new-*"):  # of a run that was killed: the folder is held, so it is nobody's
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=out) as name, ThreadPoolExecutor(1) as writer:
-        new, placed = Path(name), []
+        new, made, placed = Path(name), [], []
         try:
             for task, result in zip(tasks, results, strict=True):
-                manifest["stages"][task.stage] = _told(result)
-                manifest["outputs"] |= {name: d for name, d in result.files.items() if name in stages.FILES[task.stage]}
+                made.append((task, result))
                 placed.append(writer.submit(_place, task, result, new, out))
         except NotebookError as error:
             _wait_for_all(placed)
-            target = _keep_failed(tasks[len(placed)], error, manifest, new, out)
-            kind = NotebookInputError if isinstance(error, InputError) else NotebookError
-            raise kind(f"{error} (see {job.out / target / tasks[len(placed)].notebook})") from None
+            raise _keep_failed(job, made, tasks[len(made)], error, new) from None
         _wait_for_all(placed)
-        manifest["outputs"]["metrics.json"] = datasets.sha256(new / "metrics.json")
-        manifest["status"] = "done"
+        manifest |= _made(made, new) | {"status": "done"}
         export.write_text(report.index_page(new, manifest), new / "index.html")
         _put(new, out, manifest, keep_sheet=_is_needed(out / _SHEET, sheet, tasks[-1]))
         shutil.rmtree(out / _FAILED, ignore_errors=True)
     return job.out / "index.html"
-
-
-def _is_needed(sheet: Path, before: str, task: stages.Task) -> bool:
-    """Whether a reader's sheet holds what the new one does not: it was written into meanwhile, or never read."""
-    if not sheet.is_file() or (_digest(sheet) == before and task.sheet):
-        return False
-    return _digest(sheet) != before or judging.is_filled(judging.read_verdicts(sheet))
 
 
 def _wait_for_all(futures: Iterable[Future]) -> None:
@@ -323,13 +333,36 @@ def _wait_for_all(futures: Iterable[Future]) -> None:
         future.result()
 
 
-def _told(result: stages.Result) -> dict[str, object]:
+def _made(made: Iterable[tuple[stages.Task, stages.Result]], new: Path) -> dict[str, object]:
+    """What the manifest says of the stages, and of what they made."""
+    outputs = {
+        name: digest
+        for task, result in made
+        for name, digest in result.files.items()
+        if name in stages.FILES[task.stage]
+    }
+    if (new / "metrics.json").exists():
+        outputs["metrics.json"] = datasets.sha256(new / "metrics.json")
+    return {"stages": {task.stage: _about(result) for task, result in made}, "outputs": outputs}
+
+
+def _about(result: stages.Result) -> dict[str, object]:
     return {
         "seconds": result.seconds,
         "peak_memory_mb": result.peak_memory_mb,
         "reused": result.reused,
         "key": result.key,
     }
+
+
+def _is_needed(sheet: Path, before: str, task: stages.Task) -> bool:
+    """Whether a reader's sheet holds what the new one does not: it was written into meanwhile, or never read."""
+    if not sheet.is_file() or (_digest(sheet) == before and task.sheet):
+        return False
+    try:
+        return _digest(sheet) != before or judging.is_filled(judging.read_verdicts(sheet))
+    except InputError:  # not to be read: all the more to be kept
+        return True
 
 
 def _digest(path: Path) -> str:
@@ -379,20 +412,28 @@ def _put(new: Path, out: Path, manifest: Mapping, *, keep_sheet: bool) -> None:
     export.write_json(manifest, out / "manifest.json")
 
 
-def _keep_failed(task: stages.Task, error: NotebookError, manifest: dict, new: Path, out: Path) -> str:
-    """Keep what a run that stopped has made; beside a finished run in a folder of its own, whose name is returned."""
-    folder = _FAILED if is_finished(out) else ""
-    if isinstance(error, kernels.StageError) and error.notebook.exists():
-        _place_notebook(task, error.notebook, new, out / folder)
-    manifest |= {"status": f"failed in {NOTEBOOKS[task.stage]}", "error": str(error)}
-    _put(new, out / folder, manifest, keep_sheet=True)
-    return folder
+def _keep_failed(
+    job: Job, made: Sequence[tuple[stages.Task, stages.Result]], task: stages.Task, error: NotebookError, new: Path
+) -> NotebookError:
+    """Keep what a run that stopped has made, beside a finished run in a folder of its own; the error that says so."""
+    target = job.out / _FAILED if is_finished(job.out) else job.out
+    out, notebook = target.absolute(), getattr(error, "notebook", None)
+    for done, result in made if target != job.out else ():  # they lie one folder deeper than they were placed for
+        _place(done, result, new, out)
+    if notebook is not None and notebook.exists():
+        _place_notebook(task, notebook, new, out)
+    status = {"status": f"failed in {NOTEBOOKS[task.stage]}", "error": str(error)}
+    _put(new, out, _new_manifest(job, out) | _made(made, new) | status, keep_sheet=True)
+    kind = NotebookInputError if isinstance(error, InputError) else NotebookError
+    return kind(f"{error} (see {target / task.notebook})" if (out / task.notebook).exists() else str(error))
 
 
 # --- the manifest -----------------------------------------------------------------------------------------
 
 
-def _new_manifest(job: Job) -> dict:
+def _new_manifest(job: Job, out: Path) -> dict:
+    sheet = _filled_sheet(job)
+    files = job.inputs() | ({"sheet": (sheet,)} if sheet else {})
     return {
         "name": job.name,
         "status": "running",
@@ -402,10 +443,10 @@ def _new_manifest(job: Job) -> dict:
         "parameters": merge(read_preset(job.preset), job.parameters),
         "inputs": {
             role if len(paths) == 1 else f"{role} {number}": {
-                "path": _from(job.out, path),
+                "path": _from(out, path),
                 "sha256": datasets.sha256(path),
             }
-            for role, paths in job.inputs().items()
+            for role, paths in files.items()
             for number, path in enumerate(paths, 1)
         },
         "versions": stages.versions() | {"papermill": importlib.metadata.version("papermill")},
@@ -422,8 +463,11 @@ def read_manifest(path: str | os.PathLike) -> dict:
     ------
     InputError : there is none, or it is not a run's
     """
-    path = Path(path) / "manifest.json" if Path(path).is_dir() else Path(path)
+    path = Path(path)
     try:
+        path = path / "manifest.json" if path.is_dir() else path
+        if path.exists() and not path.is_file():
+            raise ValueError
         manifest = json.loads(path.read_text(encoding="utf-8"))
         for part in ("parameters", "inputs", "versions", "stages"):
             if not isinstance(manifest[part], dict) or not all(isinstance(name, str) for name in manifest[part]):
@@ -433,10 +477,15 @@ def read_manifest(path: str | os.PathLike) -> dict:
                 raise TypeError
         if not all(isinstance(values, dict) for part in ("parameters", "stages") for values in manifest[part].values()):
             raise TypeError
-        return manifest | {"outputs": dict(manifest.get("outputs", {}))}
+        roles = {name.split(" ")[0] for name in manifest["inputs"]}
+        if not {"domain", "background"} <= roles <= {*stages.ROLES, "sheet"}:
+            raise ValueError
+        name = str(manifest.get("name", ""))
+        known = name if name in datasets.SETS or name.isidentifier() else "own"  # it names a folder
+        return manifest | {"name": known, "outputs": dict(manifest.get("outputs", {}))}
     except FileNotFoundError:
         raise InputError(f"there is no {path}; give the folder of a run, or its manifest.json") from None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         raise InputError(f"{path} is not the manifest of a run, or is damaged; give another") from None
 
 
@@ -445,7 +494,7 @@ def read_metrics(run: str | os.PathLike) -> dict[str, float]:
 
     Raises
     ------
-    InputError : it is damaged
+    InputError : it is damaged; a run that stopped early has none, and no numbers
     """
     folder = Path(run) if Path(run).is_dir() else Path(run).parent
     try:
@@ -463,13 +512,13 @@ def is_finished(folder: Path) -> bool:
         return False
 
 
-def is_whole(folder: Path, tasks: Iterable[stages.Task]) -> bool:
-    """Whether the finished run of these stages lies in a folder, every file as it was written."""
+def is_whole(folder: Path, tasks: Iterable[stages.Task], *, verified: bool = True) -> bool:
+    """Whether the finished run of these stages lies in a folder, if ``verified`` every file as it was written."""
     if not is_finished(folder):
         return False
     manifest = read_manifest(folder)
     keys = {stage: entry.get("key") for stage, entry in manifest["stages"].items()}
-    files = {name: digest for name, digest in manifest["outputs"].items() if name != _SHEET}
+    files = {name: digest for name, digest in manifest["outputs"].items() if name != _SHEET and verified}
     return keys == {task.stage: task.key for task in tasks} and all(
         _digest(folder / name) == digest for name, digest in files.items()
     )
@@ -492,25 +541,24 @@ def repeat(manifest: Mapping, folder: Path, out: Path, command: str = "") -> Job
     for name, entry in manifest["inputs"].items():
         role = name.split(" ")[0]
         files.setdefault(role, []).append(_find_input(manifest, folder, role, entry))
-    lists = {role: files[role][0] for role in ("reference", "seeds", "rules") if role in files}
     return Job(
-        name=str(manifest.get("name", "own")),
-        domain=tuple(files.get("domain", ())),
-        background=tuple(files.get("background", ())),
+        name=manifest["name"],
+        domain=tuple(files["domain"]),
+        background=tuple(files["background"]),
         out=out,
         preset=str(manifest.get("preset", PRESETS[0])),
         parameters=manifest["parameters"],
         command=command,
-        **lists,
+        **{role: files[role][0] for role in ("reference", "seeds", "rules", "sheet") if role in files},
     )
 
 
 def _find_input(manifest: Mapping, folder: Path, role: str, entry: Mapping[str, str]) -> Path:
     """An input where the manifest has it, else the data set's, or the rules that travel with termmine."""
     places = [folder / entry["path"]]
-    if manifest.get("name") in datasets.SETS:
-        places.append(getattr(datasets.get(manifest["name"]), role, None))
-    places.append(datasets.shipped(f"data/rules/{Path(entry['path']).name}"))
+    if manifest["name"] in datasets.SETS and role in stages.ROLES:
+        places.append(getattr(datasets.get(manifest["name"]), role))
+    places += [datasets.rules_path(name) for name in datasets.RULE_SETS if role == "rules"]
     there = [path for path in places if path is not None and path.is_file()]
     same = [path for path in there if datasets.sha256(path) == entry["sha256"]]
     if not there:
@@ -527,7 +575,7 @@ def differences(one: Mapping, other: Mapping) -> pd.DataFrame:
 
     Returns
     -------
-    frame : ``kind`` (version, parameter, input, output), ``name``, ``one``, ``other`` ("" where there is none; of
+    frame : ``kind`` (version, code, parameter, input, output), ``name``, ``one``, ``other`` ("" where there is none; of
         files the beginning of the SHA-256); outputs that are equal have no row
 
     >>> old = {"versions": {"numpy": "1.26"}, "parameters": {}, "inputs": {}, "outputs": {"terms.csv": "a1"}}
@@ -547,6 +595,7 @@ def _facts(manifest: Mapping) -> list[tuple[str, dict[str, str]]]:
     parameters = {f"{s}.{name}": str(v) for s, values in manifest["parameters"].items() for name, v in values.items()}
     return [
         ("version", {name: str(version) for name, version in manifest["versions"].items()}),
+        ("code", {"commit": str(manifest.get("git_commit", ""))[:12]}),
         ("parameter", parameters),
         ("input", {name: entry["sha256"][:12] for name, entry in manifest["inputs"].items()}),
         ("output", {name: str(digest)[:12] for name, digest in manifest.get("outputs", {}).items()}),

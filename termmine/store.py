@@ -333,7 +333,7 @@ def _merge_buckets(paths: Sequence[Path], n: int, floor: int, low: int, high: in
 def _read_bucket(path: Path, n: int, bucket: int) -> ngrams.Ngrams:
     (table,) = _read_row_groups(path, _COUNTS[n], [bucket])
     keys, counts = table["key"].to_numpy(), table["count"].to_numpy()
-    if keys.max(initial=0) >> np.uint64(16 * n - 1) > 1 or counts.min(initial=1) < 1:
+    if keys.max(initial=0) >> np.uint64(16 * n - 1) > 1 or min(keys.min(initial=1), counts.min(initial=1)) < 1:
         raise _damaged(path)
     return ngrams.Ngrams(n, keys, counts)
 

@@ -7,25 +7,28 @@ stops leaves the others alone; the same command again does what is missing.
 import itertools
 import json
 import os
+import queue
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from termmine import corpus, datasets, export, kernels, presets, report, runs, stages
-from termmine.errors import InputError, NotebookError
+from termmine import corpus, datasets, export, presets, report, runs, stages
+from termmine.errors import InputError, NotebookError, TermmineError, shown
 
 _KEYS = ("data", "preset", "presets", "parameters", "repeats", "metric")
 _RANGE = ("from", "to", "step", "steps", "scale")
 _PATHS = ("name", "domain", "background", "reference", "seeds", "rules")
 _SEEDED = ("embedding", "expansion")  # stages with a random state
 _MOST = 10_000  # runs; more is a slip of the pen
+
+
+Outcome = stages.Result | Exception  # of a stage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +82,14 @@ def read_grid(path: str | os.PathLike) -> Grid:
     InputError : it cannot be read, or says what no sweep can do
     """
     try:
-        said = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        if Path(path).exists() and not Path(path).is_file():
+            raise InputError(f"{path} is no regular file; name a grid file")
+        said = presets.read_yaml(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"there is no {path}; name a grid file") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except InputError:
+        raise
+    except ValueError as error:
         raise InputError(f"{path} is not YAML in UTF-8 ({' '.join(str(error).split())[:120]})") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; name a grid file") from None
@@ -103,16 +110,18 @@ def make_grid(said: object) -> Grid:
     {'expansion.pool': (100, 1000, 10000)}
     """
     if not isinstance(said, dict) or not said:
-        raise InputError(f"a grid needs one of the keys {', '.join(_KEYS)}, got {said!r:.60}")
+        raise InputError(f"a grid needs one of the keys {', '.join(_KEYS)}, got {shown(said)}")
     if unknown := [key for key in said if key not in _KEYS]:
-        raise InputError(f"a grid has no key {unknown[0]!r}; it has: {', '.join(_KEYS)}")
+        raise InputError(f"a grid has no key {shown(unknown[0])}; it has: {', '.join(_KEYS)}")
+    if empty := [key for key in ("data", "preset") if said.get(key, "law") in ([], None)]:
+        raise InputError(f"{empty[0]} names nothing; give a name, or several")
     bundles = _mapping("presets", said.get("presets", {}))
     for name, bundle in bundles.items():
         _mapping(f"presets.{name}", bundle)
     values = _mapping("parameters", said.get("parameters", {}))
     grid = Grid(
         data=tuple(_data(entry) for entry in _listed(said.get("data", "law"))),
-        preset=tuple(str(name) for name in _listed(said.get("preset", presets.PRESETS[0]))),
+        preset=_names(said.get("preset", presets.PRESETS[0])),
         bundles=bundles,
         parameters={name: _values(name, value, bundles) for name, value in values.items()},
         repeats=_repeats(said.get("repeats", 1)),
@@ -120,6 +129,11 @@ def make_grid(said: object) -> Grid:
     )
     for name in grid.preset:
         _layers(name, grid.bundles)
+    if repeated := [name for name in grid.parameters if grid.repeats > 1 and name.endswith(".seed")]:
+        raise InputError(f"repeats set {repeated[0]} themselves; leave one of them out")
+    names = [data if isinstance(data, str) else data["name"] for data in grid.data]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"two entries of data are named {twice[0]}; name them apart")
     return grid
 
 
@@ -127,9 +141,15 @@ def _listed(value: object) -> list:
     return value if isinstance(value, list) else [value]
 
 
+def _names(value: object) -> tuple[str, ...]:
+    if wrong := [name for name in _listed(value) or [value] if not isinstance(name, str)]:
+        raise InputError(f"a preset must be a name, got {shown(wrong[0])}")
+    return tuple(_listed(value))
+
+
 def _mapping(name: str, value: object) -> dict:
     if not isinstance(value, dict) or not all(isinstance(key, str) for key in value):
-        raise InputError(f"{name} must be a mapping, got {value!r:.60}")
+        raise InputError(f"{name} must be a mapping, got {shown(value)}")
     return value
 
 
@@ -138,23 +158,28 @@ def _data(entry: object) -> str | dict[str, object]:
         return datasets.get_set(entry).name
     entry = _mapping("data", entry)
     if unknown := [key for key in entry if key not in _PATHS]:
-        raise InputError(f"data has no {unknown[0]!r}; a name, or: {', '.join(_PATHS)}")
+        raise InputError(f"data has no {shown(unknown[0])}; a name, or: {', '.join(_PATHS)}")
     if not ({"name", "domain"} <= set(entry)):
         raise InputError(f"data of one's own needs a name and a domain, got {', '.join(entry)}")
     if not (isinstance(entry["name"], str) and entry["name"].isidentifier()):
-        raise InputError(f"the name of data must be letters, digits and _, got {entry['name']!r}")
+        raise InputError(f"the name of data must be letters, digits and _, got {shown(entry['name'])}")
+    if entry["name"] in datasets.SETS:
+        raise InputError(f"{entry['name']} is a data set of termmine; give one's own another name")
+    for role, value in entry.items():
+        if not all(isinstance(path, str) for path in (_listed(value) if role in ("domain", "background") else [value])):
+            raise InputError(f"{role} of {entry['name']} must be a path, got {shown(value)}")
     return entry
 
 
 def _repeats(value: object) -> int:
     if type(value) is not int or not 1 <= value <= 1000:
-        raise InputError(f"repeats must be a number from 1 to 1000, got {value!r:.60}")
+        raise InputError(f"repeats must be a number from 1 to 1000, got {shown(value)}")
     return value
 
 
 def _metric(value: object) -> str:
     if not isinstance(value, str) or value.partition(".")[0] not in presets.NOTEBOOKS or not value.partition(".")[2]:
-        raise InputError(f"metric must be STAGE.NAME of metrics.json, got {value!r:.60}")
+        raise InputError(f"metric must be STAGE.NAME of metrics.json, got {shown(value)}")
     return value
 
 
@@ -165,18 +190,20 @@ def _values(name: str, value: object, bundles: Mapping) -> tuple[object, ...]:
     if parameter not in defaults.get(stage, {}):
         presets.check_parameters(by_stage({name: value}))  # which says what there is
     default = defaults[stage][parameter]
-    if isinstance(value, dict) and set(value) == {"presets"}:
-        values = [_layers(str(preset), bundles)[stage][parameter] for preset in _listed(value["presets"])]
+    if isinstance(value, dict) and set(value) == {"presets"}:  # no parameter has a key of that name
+        values = [_layers(preset, bundles)[stage][parameter] for preset in _names(value["presets"])]
     elif isinstance(value, dict) and "from" in value:
         values = _range(name, value)
     elif isinstance(default, list):  # a list of lists is several values, a list of words one
         values = value if isinstance(value, list) and value and isinstance(value[0], list) else [value]
     else:
         values = _listed(value)
-    distinct = {json.dumps(_number(value), sort_keys=True, default=str): _number(value) for value in values}
-    if not distinct:
+    if not values:
         raise InputError(f"{name} has no value; give one or more")
-    return tuple(distinct.values())
+    for value in map(_number, values):
+        presets.check_type(name, value, default)
+    plain = (stages.as_declared(_number(value), default) for value in values)
+    return tuple({repr(value): value for value in plain}.values())
 
 
 def _number(value: object) -> object:
@@ -194,17 +221,19 @@ def _range(name: str, said: Mapping) -> list[int | float]:
     [0, 0.25, 0.5, 0.75, 1]
     """
     if unknown := [key for key in said if key not in _RANGE]:
-        raise InputError(f"{name}: a range has no {unknown[0]!r}; it has: {', '.join(_RANGE)}")
+        raise InputError(f"{name}: a range has no {shown(unknown[0])}; it has: {', '.join(_RANGE)}")
     if ("step" in said) == ("steps" in said) or "to" not in said:
         raise InputError(f"{name}: a range needs from, to, and either step or steps")
     numbers = {key: _number(value) for key, value in said.items() if key != "scale"}
-    if any(type(number) not in (int, float) or not np.isfinite(number) for number in numbers.values()):
-        raise InputError(f"{name}: a range must be of numbers, got {dict(said)!r:.80}")
+    if any(type(number) not in (int, float) or not abs(number) <= sys.float_info.max for number in numbers.values()):
+        raise InputError(f"{name}: a range must be of numbers, got {shown(dict(said))}")
     low, high, scale = numbers["from"], numbers["to"], said.get("scale", "linear")
     if scale not in ("linear", "log") or (scale == "log" and (low <= 0 or "step" in said)):
-        raise InputError(f"{name}: scale must be linear, or log with steps and from above 0, got {dict(said)!r:.80}")
+        raise InputError(f"{name}: scale must be linear, or log with steps and from above 0, got {shown(dict(said))}")
     if high <= low or numbers.get("step", 1) <= 0 or numbers.get("steps", 2) < 2 or numbers.get("steps", 2) % 1:
-        raise InputError(f"{name}: a range must go up, by a step above 0 or in 2 steps or more, got {dict(said)!r:.80}")
+        raise InputError(
+            f"{name}: a range must go up, by a step above 0 or in 2 steps or more, got {shown(dict(said))}"
+        )
     if "step" in said:
         if (count := (high - low) / numbers["step"]) > _MOST:
             raise InputError(f"{name}: a range of {count:.0f} values is too long; give a larger step")
@@ -220,11 +249,17 @@ def _layers(name: str, bundles: Mapping[str, Mapping]) -> dict[str, dict[str, ob
     """The parameters of a preset or of a bundle over its preset, by stage."""
     if name not in bundles:
         if name not in presets.PRESETS and bundles:
-            raise InputError(f"there is no preset {name!r}; there are: {', '.join([*presets.PRESETS, *bundles])}")
+            raise InputError(f"there is no preset {shown(name)}; there are: {', '.join([*presets.PRESETS, *bundles])}")
         return presets.read_preset(name)
     bundle = dict(bundles[name])
-    base = bundle.pop("preset", presets.PRESETS[0])
-    return presets.merge(presets.read_preset(str(base)), by_stage(bundle))
+    base = presets.read_preset(_base(name, bundles))
+    bundle.pop("preset", None)
+    return presets.merge(base, by_stage(bundle))
+
+
+def _base(name: str, bundles: Mapping[str, Mapping]) -> str:
+    """The preset below a bundle, or the preset itself."""
+    return _names(bundles[name].get("preset", presets.PRESETS[0]))[0] if name in bundles else name
 
 
 def by_stage(values: Mapping[str, object]) -> dict[str, dict[str, object]]:
@@ -273,6 +308,11 @@ def make_points(grid: Grid, out: Path, *, fetch: Callable[[str], datasets.Files]
     return list(points.values())
 
 
+def find_missing(points: Iterable[Point], *, verified: bool = True) -> list[Point]:
+    """The runs that are not done, or, if ``verified``, of which a file is no longer as it was written."""
+    return [point for point in points if not runs.is_whole(point.job.out, point.tasks, verified=verified)]
+
+
 def _combinations(parameters: Mapping[str, tuple[object, ...]]) -> Iterator[tuple[tuple[str, object], ...]]:
     return itertools.product(*([(name, value) for value in values] for name, values in parameters.items()))
 
@@ -295,20 +335,21 @@ def _make_point(
     files: Mapping, preset: str, values: Mapping[str, object], repeat: int, grid: Grid, out: Path, checked: set[str]
 ) -> Point:
     repeated = {stage: {"seed": repeat} for stage in _SEEDED} if grid.repeats > 1 else {}
-    named = preset if preset in presets.PRESETS else str(grid.bundles[preset].get("preset", presets.PRESETS[0]))
-    chosen = by_stage(values)
-    presets.check_parameters(chosen, named)
-    parameters = presets.merge(_layers(preset, grid.bundles), chosen, repeated)
-    presets.check_parameters(parameters, named)
+    named = _base(preset, grid.bundles)
+    parameters = presets.merge(_layers(preset, grid.bundles), by_stage(values), repeated)
+    try:
+        presets.check_parameters(parameters, named)
+    except InputError as error:
+        varied = ", ".join(f"{name}={shown(value)}" for name, value in values.items())
+        raise InputError(f"preset {preset}{', ' * bool(varied)}{varied}: {error}") from None
     job = runs.Job(out=out, preset=named, parameters=parameters, **files)
     words = [str(parameters["expansion"][name]) for name in ("centre_words", "negative_words")]
     if (texts := " ".join([job.name, *words])) not in checked:  # a text is read once, not once a run
         runs.check_texts(job)
         checked.add(texts)
-    tasks = stages.plan(parameters, job.inputs())
-    folder = out / "runs" / f"{job.name}-{tasks[-1].key[:10]}"
-    job = replace(job, out=folder, command=_command(job))
-    return Point(job=job, preset=preset, repeat=repeat, values=values, tasks=tasks)
+    key = stages.plan(parameters, job.inputs())[-1].key
+    job = replace(job, out=out / "runs" / f"{job.name}-{key[:10]}", command=_command(job))
+    return Point(job=job, preset=preset, repeat=repeat, values=values, tasks=runs.plan(job))  # with a reader's sheet
 
 
 def _command(job: runs.Job) -> str:
@@ -336,7 +377,7 @@ def plan(points: Sequence[Point], cache: Path) -> pd.DataFrame:
     frame : a row a stage: ``stage``, ``runs`` that need it, ``distinct`` results, ``kept`` ones, ``compute`` the rest
     """
     rows = []
-    missing = [point for point in points if not runs.is_whole(point.job.out, point.tasks)]
+    missing = find_missing(points, verified=False)
     for number, stage in enumerate(presets.NOTEBOOKS):
         keys = {point.tasks[number].key for point in missing}
         kept = sum(stages.is_kept(key, cache) for key in keys)
@@ -355,7 +396,7 @@ def sweep(
     jobs: int = 1,
     scheduler: str | None = None,
     command: str = "",
-    on_stage: Callable[[stages.Task, stages.Result | NotebookError], object] | None = None,
+    on_stage: Callable[[stages.Task, Outcome], object] | None = None,
     on_message: Callable[[str], object] | None = None,
 ) -> pd.DataFrame:
     """Compute what is missing of a grid, each stage once, and write ``sweep.csv`` and ``index.html``.
@@ -385,125 +426,141 @@ def sweep(
     with runs.holding(out, command) as died:
         if died and on_message is not None:
             on_message(f"an earlier sweep died here: {died}; what it had computed is reused")
-        missing = [point for point in points if not runs.is_whole(point.job.out, point.tasks)]
+        missing = find_missing(points)
         with stages.workers(cache, jobs, scheduler) as submit:
-            _run(missing, _compute(missing, cache, submit), on_stage)
-        results = summarise(points, grid)
+            errors = _run(missing, _compute(missing, cache, submit), on_stage)
+        results = summarise(points, grid, errors)
         export.write_frame(results, out / "sweep.csv")
-        export.write_text(report.sweep_page(results, _told(grid, results, out, command)), out / "index.html")
+        export.write_text(report.sweep_page(results, _about(grid, results, out, command)), out / "index.html")
         stages.tidy(cache)
     return results
 
 
 def _check_out(out: Path) -> None:
-    names = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
-    if others := set(names) - {"runs", "sweep.csv", "index.html"}:
+    names = {path.name for path in out.iterdir()} if out.is_dir() else set()
+    ours = {"runs", "sweep.csv", "index.html"} if names & {"sweep.csv", ".lock"} else set()
+    if others := {name for name in names if not name.startswith(".")} - ours:
         raise InputError(f"--out {out} holds more than a sweep, e.g. {min(others)}; give a new or empty folder")
 
 
-def _run(points: Sequence[Point], computed: Iterable[tuple], on_stage: Callable | None) -> None:
-    """Put each run's folder together as soon as all its stages are done, or one has stopped."""
-    outcomes: dict[str, stages.Result | NotebookError] = {}
-    left = {point.run: point for point in points}
+def _run(points: Sequence[Point], computed: Iterable[tuple], on_stage: Callable | None) -> dict[str, str]:
+    """Put each run's folder together as soon as its stages are done, or one has stopped; errors by run."""
+    outcomes: dict[str, Outcome] = {}
+    last = {point.tasks[-1].key: point for point in points}  # it has an outcome when all before it have one
     with ThreadPoolExecutor(1) as writer:
-        written = []
+        written = {}
         for task, outcome in computed:
             outcomes[task.key] = outcome
             if on_stage is not None:
                 on_stage(task, outcome)
-            for point in [point for point in left.values() if all(task.key in outcomes for task in point.tasks)]:
-                written.append(writer.submit(_write_run, left.pop(point.run), outcomes))
-        for run in written:
-            run.result()
-    for error in outcomes.values():
-        if isinstance(error, kernels.StageError):
+            if task.key in last:
+                point = last[task.key]
+                written[point.run] = writer.submit(_write_run, point, outcomes)
+        errors = {run: future.result() for run, future in written.items()}
+    for error in outcomes.values():  # whose notebooks have been placed
+        if getattr(error, "notebook", None) is not None and error.notebook.parent.name.startswith(".scratch-"):
             shutil.rmtree(error.notebook.parent, ignore_errors=True)
+    return errors
 
 
 def _compute(
     points: Iterable[Point], cache: Path, submit: Callable[[stages.Task], Future]
-) -> Iterator[tuple[stages.Task, stages.Result | NotebookError]]:
+) -> Iterator[tuple[stages.Task, Outcome]]:
     """Every distinct stage once, when the one before it is there; what follows one that stopped gets its error."""
     following: dict[str, dict[str, stages.Task]] = {}  # key before → key → task
     for task in (task for point in points for task in point.tasks):
         following.setdefault("".join(task.before[-1:]), {})[task.key] = task
-    done: dict[str, stages.Result | NotebookError] = {}
-    running: dict[Future, stages.Task] = {}
-    ready = list(following.pop("", {}).values())
-    while ready or running:
-        for task in ready:
-            before = done[task.before[-1]] if task.before else None
-            known = before if isinstance(before, Exception) else stages.find(task.key, cache)
-            running[submit(task) if known is None else _already(known)] = task
-        ready = []
-        finished, _ = wait(running, return_when=FIRST_COMPLETED)
-        for future in finished:
-            task, error = running.pop(future), future.exception()
-            if error is not None and not isinstance(error, NotebookError):
-                raise error
-            done[task.key] = error or future.result()
-            ready.extend(following.pop(task.key, {}).values())
-            yield task, done[task.key]
+    finished: queue.SimpleQueue[tuple[stages.Task, Outcome | Future]] = queue.SimpleQueue()
+
+    def begin(task: stages.Task, before: Outcome | None) -> None:
+        known = before if isinstance(before, Exception) else stages.find(task.key, cache)
+        if known is not None:
+            finished.put((task, known))
+        else:
+            submit(task).add_done_callback(lambda future: finished.put((task, future)))
+
+    begun = 0
+    for task in following.pop("", {}).values():
+        begin(task, None)
+        begun += 1
+    while begun:
+        task, outcome = finished.get()
+        begun -= 1
+        outcome = _outcome(task, outcome, cache) if isinstance(outcome, Future) else outcome
+        for late in following.pop(task.key, {}).values():
+            begin(late, outcome)
+            begun += 1
+        yield task, outcome
 
 
-def _already(known: stages.Result | NotebookError) -> Future:
-    """A future that is done."""
-    future: Future = Future()
-    if isinstance(known, Exception):
-        future.set_exception(known)
-    else:
-        future.set_result(known)
-    return future
+def _outcome(task: stages.Task, future: Future, cache: Path) -> Outcome:
+    error = future.exception()
+    if error is None and stages.is_kept(task.key, cache):
+        return future.result()
+    if error is None:
+        return NotebookError(f"the cluster does not keep its results in {cache}; it must see the same folders")
+    if isinstance(error, (TermmineError, OSError)):
+        return error
+    raise error
 
 
-def _write_run(point: Point, outcomes: dict[str, stages.Result | NotebookError]) -> None:
-    """Put one run's folder together; a stage counts as computed in the first run that has it."""
+def _write_run(point: Point, outcomes: dict[str, Outcome]) -> str:
+    """Put one run's folder together; what was wrong. A stage counts as computed in the first run that has it."""
 
     def results() -> Iterator[stages.Result]:
         for task in point.tasks:
             outcome = outcomes[task.key]
-            if isinstance(outcome, Exception):
+            if isinstance(outcome, NotebookError):
                 raise outcome
+            if isinstance(outcome, Exception):
+                raise NotebookError(f"{task.notebook}: {outcome}")
             outcomes[task.key] = replace(outcome, reused=True)
             yield outcome
 
-    with runs.holding(point.job.out, point.job.command), suppress(NotebookError):  # its manifest tells
-        runs.assemble(point.job, point.tasks, results())
+    try:
+        with runs.holding(point.job.out, point.job.command):
+            runs.assemble(point.job, point.tasks, results())
+    except (TermmineError, OSError) as error:  # a stage's, or the folder's
+        return str(error)
+    return ""
 
 
 # --- the results ------------------------------------------------------------------------------------------
 
 
-def summarise(points: Iterable[Point], grid: Grid) -> pd.DataFrame:
+def summarise(points: Iterable[Point], grid: Grid, errors: Mapping[str, str]) -> pd.DataFrame:
     """What came of each run, as ``sweep`` returns it, read from the runs' folders."""
-    return pd.DataFrame([_row(point, list(grid.parameters)) for point in points])
+    return pd.DataFrame([_row(point, list(grid.parameters), errors.get(point.run, "")) for point in points])
 
 
-def _row(point: Point, names: Sequence[str]) -> dict[str, object]:
+def _row(point: Point, names: Sequence[str], error: str) -> dict[str, object]:
     folder = point.job.out
-    manifest = runs.read_manifest(folder)
-    done, parts = manifest.get("status") == "done", manifest["stages"].values()
-    metrics = export.read_json(folder / "metrics.json") if (folder / "metrics.json").exists() else {}
+    try:
+        manifest = runs.read_manifest(folder / "failed" if error and (folder / "failed").is_dir() else folder)
+        metrics = runs.read_metrics(folder)
+    except InputError:  # it could not even be written
+        manifest, metrics = {"stages": {}}, {}
+    parts = list(manifest["stages"].values())
     return {
         "run": point.run,
         "data": point.job.name,
         "preset": point.preset,
         "repeat": point.repeat,
-        "status": manifest.get("status", ""),
-        **{name: _shown(point.values[name]) for name in names},
-        **{f"{stage}:{name}": number for stage, numbers in metrics.items() for name, number in numbers.items()},
+        "status": "failed" if error and manifest.get("status", "done") == "done" else manifest.get("status", "failed"),
+        **{name: _in_a_cell(point.values[name]) for name in names},
+        **({} if error else {name.replace(".", ":", 1): number for name, number in metrics.items()}),
         "seconds": round(sum(part["seconds"] for part in parts), 2),
         "computed_seconds": round(sum(part["seconds"] for part in parts if not part["reused"]), 2),
         "peak_memory_mb": max((part["peak_memory_mb"] for part in parts), default=0.0),
-        "error": "" if done else str(manifest.get("error", "")),
+        "error": error,
     }
 
 
-def _shown(value: object) -> object:
+def _in_a_cell(value: object) -> object:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
 
 
-def _told(grid: Grid, results: pd.DataFrame, out: Path, command: str) -> dict[str, object]:
+def _about(grid: Grid, results: pd.DataFrame, out: Path, command: str) -> dict[str, object]:
     names = ["data", "preset", "repeat", *grid.parameters]
     return {
         "name": out.absolute().name,

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from termmine.lattice import atoms, class_words
-from termmine.ngrams import compiled
+from termmine.ngrams import compiled, in_parallel
 
 LONGEST = 5  # units in a word
 EXPONENT = 1.6  # of a word's length in its penalty (Liang & Klein 2009)
@@ -113,7 +113,7 @@ def _expect(words, units, stops, weight, odds, expected, boundary):
 
     With a the forward sums, only ratio[j] = a[j] / a[j-1] and share = P(this word is before j | boundary at j) are
     kept, both of ordinary size, so nothing under- or overflows. ``boundary`` then runs backwards, from the end of each
-    word to its begin: boundary[j-n] += boundary[j] * share.
+    word to its begin: boundary[j-n] += boundary[j] * share. Without ``odds`` all are 1.
     """
     size = stops.size - 1
     longest, most = _widest(stops)
@@ -135,7 +135,7 @@ def _expect(words, units, stops, weight, odds, expected, boundary):
                 total += share[k - first]
             for k in range(one, end):
                 share[k - first] /= total
-            ratio[i - begin] = total * odds[i]
+            ratio[i - begin] = total * odds[i] if odds.size else total
             boundary[i] = 0.0
         boundary[i] = 1.0
         for end in range(i, begin, -1):  # and back
@@ -222,7 +222,7 @@ def fit(lattice: Lattice, beta: float, *, log_odds: np.ndarray | None = None) ->
     Source: Liang & Klein (2009), eq. 1, with soft counts.
     """
     size = lattice.stops.size - 1
-    odds = np.ones(size + 1) if log_odds is None else np.exp(log_odds)
+    odds = np.zeros(0) if log_odds is None else np.exp(log_odds)
     penalty = beta * lattice.lengths**EXPONENT
     boundary = np.empty(size + 1)
     where = lattice.words, lattice.units, lattice.stops
@@ -351,8 +351,18 @@ def evidence(view: Branching, boundary: np.ndarray) -> np.ndarray:
     no = (1 - q) @ x / (1 - q).sum(dtype=np.float64)
     covariance = view.second - share * np.outer(yes, yes) - (1 - share) * np.outer(no, no)
     slope = np.linalg.lstsq(covariance, yes - no, rcond=None)[0]
-    log_odds[view.inside] = x @ slope - slope @ (yes + no) / 2
+    log_odds[view.inside] = _weighted_sums(x, slope) - slope @ (yes + no) / 2
     return log_odds
+
+
+@compiled
+def _weighted_sums(x, weights):
+    """``x @ weights`` in float64, without a copy of ``x`` in it."""
+    sums = np.zeros(x.shape[0])
+    for i in range(x.shape[0]):
+        for k in range(x.shape[1]):
+            sums[i] += x[i, k] * weights[k]
+    return sums
 
 
 # --- the choice, and all of it ---------------------------------------------------------------------------
@@ -361,6 +371,8 @@ def evidence(view: Branching, boundary: np.ndarray) -> np.ndarray:
 def choose_penalty(measure: Callable[[float], float]) -> float:
     """Climb ``measure`` from 2.5 in steps of .25, then the vertex of the parabola through the top three.
 
+    Several threads may call ``measure`` at once.
+
     The climb stays within 1.5..2.75: no corpus was seen to need more, and the curve may rise beyond by chance.
 
     >>> round(choose_penalty(lambda beta: -(beta - 2.1) ** 2), 6)
@@ -368,19 +380,16 @@ def choose_penalty(measure: Callable[[float], float]) -> float:
     """
     step, low, high = 0.25, 1.5, 2.75
     values: dict[float, float] = {}
-
-    def at(beta: float) -> float:
-        if beta not in values:
-            values[beta] = measure(beta)
-        return values[beta]
-
     top = 2.5
     while True:
-        best = max((top, top - step, top + step), key=at)  # ties: stay
+        near = top, top - step, top + step
+        new = [beta for beta in near if beta not in values]
+        values.update(zip(new, in_parallel(measure, new), strict=True))
+        best = max(near, key=values.__getitem__)  # ties: stay
         if best == top or not low <= best <= high:
             break
         top = best
-    left, middle, right = at(top - step), at(top), at(top + step)
+    left, middle, right = values[top - step], values[top], values[top + step]
     bend = left - 2 * middle + right
     vertex = top + step * (left - right) / (2 * bend) if bend < 0 else top
     return min(max(vertex, low), high)

@@ -84,3 +84,16 @@ def test_blocks_and_lines_do_not_depend_on_what_is_read_at_a_time(tmp_path, monk
     lines = corpus.read_lines([tmp_path / "a.txt", tmp_path / "b.txt"])
     assert "".join(lines.blocks()) == text[1:] + "\n" + "网\n\n"
     assert list(lines) == ["电力", "系统😀", "A1", "最后", "网"]
+
+
+def test_a_text_is_no_list_of_terms(tmp_path):
+    (tmp_path / "t.txt").write_text("蜂王\n" + "蜂" * 201 + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"t\.txt has a line of 201 characters, 蜂{10}…; one word a line is needed"):
+        corpus.read_terms(tmp_path / "t.txt")
+
+
+@pytest.mark.parametrize("name", ["字" * 100, "*" * 300, "a\0b"])
+def test_what_cannot_be_a_name_is_not_there(name):
+    assert not corpus.exists(name)
+    with pytest.raises(InputError):
+        corpus.find_files(name)

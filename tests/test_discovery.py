@@ -386,3 +386,20 @@ def test_em_cuts_long_text_in_parts(sample, monkeypatch):
     whole = discovery.discover(lines, discovery.EmConfig())
     monkeypatch.setattr(discovery, "_AT_ONCE", 100)
     assert discovery.discover(lines, discovery.EmConfig()).equals(whole)
+
+
+def test_a_long_run_of_letters_is_cut_in_linear_time():
+    """A megabyte of letters without a border: words of lengths that none has are not looked up."""
+    text = "abcdefghij" * 100_000
+    begin = time.perf_counter()
+    words = discovery.discover([text + "蜂王"])
+    assert time.perf_counter() - begin < 15
+    assert all(len(term) <= 12 for term in words["term"])
+
+
+@pytest.mark.parametrize("name", ["min_pmi", "min_entropy", "min_gain"])
+def test_thresholds_fit_into_a_float(name):
+    with pytest.raises(InputError, match=rf"{name} must be .*, got 1000"):
+        discovery.make_config(**{name: 10**400})
+    with pytest.raises(InputError, match=rf"{name} must be .*, got a huge int|got 1000|must be"):
+        discovery.make_config(**{name: 10**5_000})

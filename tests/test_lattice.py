@@ -68,3 +68,15 @@ def test_a_cutter_agrees_with_its_own_borders():
             pieces.append(text[start : i + 1] if unit else "|")
             start = i + 1
     assert pieces == ["电力", "系", "3月", "|", "电", "|", "力"]
+
+
+@pytest.mark.parametrize("part", [1, 7, 50])
+def test_occurrences_do_not_depend_on_the_parts_that_threads_take(part, monkeypatch):
+    rng = random.Random(part)
+    lines = ["".join(rng.choices("甲乙丙丁", k=rng.choice([0, 1, 3, 40]))) for _ in range(60)]
+    terms = ["甲", "甲乙", "乙甲乙", "丙丁丙", "戊"]
+    monkeypatch.setattr(lattice, "_PART", part)
+    found = lattice.Trie(terms).occurrences(lines)
+    places = {term: [sum(line.startswith(term, i) for i in range(len(line))) for line in lines] for term in terms}
+    assert found["count"].tolist() == [sum(places[term]) for term in terms]
+    assert found["doc_freq"].tolist() == [sum(map(bool, places[term])) for term in terms]

@@ -81,8 +81,14 @@ def test_an_empty_vocabulary_is_refused():
         segmentation.Segmenter(pd.DataFrame({"term": ["甲", "甲"], "count": [1, 2]}))
     with pytest.raises(TypeError, match="one str"):
         segmentation.Segmenter(vocabulary(电力=1)).segment("电力")
-    with pytest.raises(InputError, match="count above 0"):
-        segmentation.Segmenter(vocabulary(电力=0))
+    for count in (0, -1, float("nan"), float("inf"), 1e308):  # the last one's sum is infinite
+        with pytest.raises(InputError, match="count above 0"):
+            segmentation.Segmenter(vocabulary(电力=count, 系统=1e308))
+
+
+def test_counts_whose_sum_needs_more_than_64_bits():
+    words = pd.DataFrame({"term": ["电力", "系统"], "count": [2**63 - 1, 2**63 - 1]})
+    assert segmentation.Segmenter(words).tokens("电力系统") == ["电力", "系统"]
 
 
 def test_a_learned_vocabulary_cuts_numbers_that_it_has_not_seen():

@@ -1,12 +1,14 @@
+import dataclasses
 import json
 import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from termmine import datasets, presets, runs, stages
+from termmine import datasets, kernels, presets, runs, stages
 from termmine.errors import InputError
 
 PARAMETERS = presets.read_preset("best")
@@ -86,13 +88,17 @@ def test_versions_count(inputs, monkeypatch):
 
 def test_the_code_of_a_notebook_is_all_that_it_imports(monkeypatch):
     read = []
-    path_type = type(presets.notebook_path("discovery"))
-    real = path_type.read_bytes
-    monkeypatch.setattr(path_type, "read_bytes", lambda path: read.append(path.stem) or real(path))
-    stages._code_of.cache_clear()
+    real = stages._sha256
+    monkeypatch.setattr(stages, "_sha256", lambda path: read.append(path.stem) or real(path))
     stages._code(presets.notebook_path("discovery"))
     assert {"discovery", "unigram", "lattice", "ngrams", "corpus"} <= set(read)
     assert not {"expansion", "runs", "cli", "report"} & set(read)
+
+
+def test_a_value_has_one_form(inputs):
+    one = presets.merge(PARAMETERS, {"expansion": {"max_sim": 1, "self_weight": -0.0}})
+    other = presets.merge(PARAMETERS, {"expansion": {"max_sim": 1.0, "self_weight": 0}})
+    assert keys(inputs, one) == keys(inputs, other)
 
 
 # --- the cache ------------------------------------------------------------------------------------------------
@@ -132,13 +138,12 @@ def test_a_damaged_result_is_never_read(tmp_path, damage):
     else:
         path.write_bytes(path.read_bytes()[:-3])
     assert stages.find("k", tmp_path) is None
-    assert not folder.exists(), "so that it is computed again"
 
 
 def test_the_results_unused_for_longest_go_first(tmp_path):
     for age, key in enumerate(("newest", "older", "oldest")):
         folder = keep(tmp_path, key, words="蜂" * 1000)
-        os.utime(folder / "entry.json", (time.time() - 1000 * age,) * 2)
+        os.utime(folder / "entry.json", (time.time() - 2 * 86400 - 1000 * age,) * 2)
     size = sum(path.stat().st_size for path in (tmp_path / "newest").iterdir())
     stages.tidy(tmp_path, limit=2.5 * size)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["newest", "older"]
@@ -146,17 +151,20 @@ def test_the_results_unused_for_longest_go_first(tmp_path):
     stages.find("newest", tmp_path)  # which is a use
     stages.tidy(tmp_path, limit=1.5 * size)
     assert [path.name for path in tmp_path.iterdir()] == ["newest"]
+    stages.tidy(tmp_path, limit=0)
+    assert [path.name for path in tmp_path.iterdir()] == ["newest"], "another run may be about to read it"
 
 
 def test_what_dead_processes_left_is_removed_and_what_living_ones_use_is_not(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead, living = subprocess.Popen([sys.executable, "-c", ""]), subprocess.Popen(["sleep", "60"])
     dead.wait()
-    parent = os.getppid()
-    names = [f".scratch-{stages._host()}-{process}-abc" for process in (dead.pid, parent)]
+    names = [f".scratch-{stages._host()}-{process.pid}-abc" for process in (dead, living)]
     names.append(".scratch-0123abcd-1-abc")  # of another machine, just made
     for name in names:
         (tmp_path / name).mkdir()
     stages.tidy(tmp_path)
+    living.kill()
+    living.wait()
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names[1:])
 
 
@@ -168,9 +176,70 @@ def test_a_cache_that_cannot_be_written_is_named(tmp_path):
 
 def test_a_stage_whose_process_dies_says_so(tmp_path, monkeypatch):
     task = stages.Task(stage="discovery", parameters={}, inputs={}, key="k")
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(stages.NotebookError, match=r"01_discovery\.ipynb: its process ended with status 1"):
-        stages.compute_apart(task, tmp_path)
+    asked = []
+    real = stages._ask
+    monkeypatch.setattr(stages, "_ask", lambda *given: asked.append(given) or real(*given))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    (tmp_path / "python").write_text("#!/bin/sh\necho no memory >&2\nexit 9\n")
+    (tmp_path / "python").chmod(0o755)
+    with pytest.raises(kernels.StageError, match=r"01_discovery.ipynb: its process ended with status 9 \(no memory\)"):
+        stages.compute_apart(task, tmp_path / "cache")
+    assert len(asked) == 2, "it is tried once more"
+
+
+def test_no_module_of_the_current_folder_is_executed(tmp_path, monkeypatch):
+    (tmp_path / "psutil.py").write_text("open('executed', 'w')")
+    monkeypatch.chdir(tmp_path)
+    task = stages.Task(stage="discovery", parameters={}, inputs={"domain": ["/no/such/file"]}, key="k")
+    with pytest.raises(stages.NotebookError, match="No such file"):
+        stages.compute_apart(task, tmp_path / "cache")
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_gone_result_before_is_named(tmp_path):
+    task = stages.Task(stage="contrast", parameters={}, inputs={}, before=("gone",), key="k")
+    (tmp_path / "scratch").mkdir()
+    with pytest.raises(stages.NotebookError, match=r"the results before 02_contrast\.ipynb are gone from"):
+        stages._fill(tmp_path / "scratch", task, tmp_path)
+
+
+def test_of_two_processes_the_second_waits_and_finds(tmp_path, monkeypatch):
+    """Both begin at once: one executes the notebook, the other takes its result."""
+    executed = []
+
+    def execute(stage, values, target, **_):
+        executed.append(stage)
+        time.sleep(0.5)
+        for name in ("metrics.json", "terms.csv"):
+            (target.parent / name).write_text("{}")
+
+    monkeypatch.setattr(kernels, "execute", execute)
+    task = stages.Task(stage="expansion", parameters={}, inputs={})
+    task = dataclasses.replace(task, key=stages._key(task))
+    with ThreadPoolExecutor(3) as pool:
+        results = list(pool.map(lambda _: stages.compute(task, tmp_path), range(3)))
+    assert executed == ["expansion"] and sorted(result.reused for result in results) == [False, True, True]
+    assert {path.name for path in tmp_path.iterdir()} == {task.key, ".locks"}
+    assert stages.compute(task, tmp_path, fresh=True).reused is False and len(executed) == 2
+    assert stages.find(task.key, tmp_path).files.keys() == {"metrics.json", "terms.csv"}
+
+
+@pytest.mark.parametrize("restored", [False, True])
+def test_what_read_a_file_that_changed_is_not_kept(inputs, tmp_path, monkeypatch, restored):
+    task = stages.plan(PARAMETERS, inputs)[0]
+    path = inputs["domain"][0]
+    text = path.read_text(encoding="utf-8")
+
+    def execute(stage, values, target, **_):
+        path.write_text("另一篇文章", encoding="utf-8")
+        if restored:
+            path.write_text(text, encoding="utf-8")
+
+    monkeypatch.setattr(kernels, "execute", execute)
+    with pytest.raises(InputError, match=r"changed while 01_discovery\.ipynb worked on it; run it again"):
+        stages.compute(task, tmp_path / "cache")
+    assert stages.find(task.key, tmp_path / "cache") is None
+    assert [path.name for path in (tmp_path / "cache").iterdir()] == [".locks"]
 
 
 # --- one run at a time ----------------------------------------------------------------------------------------

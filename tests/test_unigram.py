@@ -98,6 +98,9 @@ def test_em_by_hand():
     expected, boundary = np.empty(3), np.empty(ids.size + 1)
     unigram._expect(*places(table), table.counts / 10, np.ones(ids.size + 1), expected, boundary)
     assert expected == pytest.approx([1 + 3 * 2 / 7, 3 * 2 / 7, 3 * 5 / 7])
+    again = np.empty(3)
+    unigram._expect(*places(table), table.counts / 10, np.zeros(0), again, boundary)
+    assert (again == expected).all()  # no odds are odds of 1
     assert boundary[[0, 1, 2, 4]] == pytest.approx([1, 2 / 7, 1, 2 / 7])
 
 
