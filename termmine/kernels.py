@@ -22,12 +22,8 @@ from termmine.presets import notebook_path
 if TYPE_CHECKING:
     from jupyter_client import AsyncKernelManager
 
+IPYTHON = ".ipython"  # in the folder of execution: settings of IPython, none
 _STARTS = 3  # of a kernel: two that start at once may ask for the same port
-_ARGUMENTS = [
-    "--IPKernelApp.log_level=CRITICAL",  # else a line a notebook about loopback sockets
-    "--HistoryManager.hist_file=:memory:",  # what a report executes is not the user's history
-    "--IPKernelApp.ipython_dir=.ipython",  # nor do his start-up files belong into it
-]
 # What a notebook's rooms import when they need it.
 _LATE = {"embedding": ["sklearn.utils.extmath"], "expansion": ["sklearn.linear_model"]}
 
@@ -114,7 +110,7 @@ def start(stage: str, folder: Path) -> Kernel:
     # an expression, so that no name is left in the notebook's namespace
     names = [*imported(notebook_path(stage)), *_LATE.get(stage, [])]
     line = f"[__import__(name) for name in {names}];"
-    arguments = [*_ARGUMENTS, f"--IPKernelApp.exec_lines={line}"]
+    arguments = [*_arguments(folder), f"--IPKernelApp.exec_lines={line}"]
     run_sync(manager.start_kernel)(cwd=str(folder), extra_arguments=arguments)
     return Kernel(folder, manager)
 
@@ -148,6 +144,16 @@ def execute(
                 raise _stopped(target, f"the kernel died; was memory short? ({error})", StageError) from None
 
 
+def _arguments(folder: Path) -> list[str]:
+    """What a kernel is told: a report is not the user's history, and has nothing of his start-up files."""
+    (folder / IPYTHON).mkdir(exist_ok=True)
+    return [
+        "--IPKernelApp.log_level=CRITICAL",  # else a line a notebook about loopback sockets
+        "--HistoryManager.hist_file=:memory:",
+        f"--IPKernelApp.ipython_dir={(folder / IPYTHON).absolute()}",
+    ]
+
+
 def set_environment() -> None:
     """Let kernels, and processes of their own, find this Python and this termmine, and nothing of the user's."""
     # a kernelspec named python3 in the user's folder may belong to another Python: look into this one's first
@@ -179,7 +185,7 @@ def _run_papermill(
             manager=kernel and kernel.manager,
             kernel_name="python3",
             cwd=str(target.parent),
-            extra_arguments=list(_ARGUMENTS),
+            extra_arguments=_arguments(target.parent),
             progress_bar={"desc": target.stem, "leave": False} if progress else False,
         )
     except papermill.PapermillExecutionError as error:

@@ -165,7 +165,7 @@ def holding(folder: Path, command: str) -> Iterator[str]:
     except OSError as error:
         raise InputError(f"--out {folder} cannot be made: {error.strerror}; give another folder") from None
     for torn in folder.glob(".*"):  # half-written by a process that was killed: the folder is held
-        if _TORN.fullmatch(torn.name):
+        if _TORN.fullmatch(torn.name) and torn.is_file():
             torn.unlink(missing_ok=True)
     try:
         died = f"{_holder(folder)} did not finish" if (folder / ".holder.json").exists() else ""

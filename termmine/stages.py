@@ -344,6 +344,7 @@ def _compute(task: Task, cache: Path, scratch: Path, kernel: kernels.Kernel | No
         raise InputError(f"an input or termmine itself changed while {task.notebook} worked on it; run it again")
     for name in given:
         (scratch / name).unlink(missing_ok=True)
+    shutil.rmtree(scratch / kernels.IPYTHON, ignore_errors=True)
     return _keep(task, scratch, cache, seconds, memory.peak_mb)
 
 
