@@ -8,7 +8,8 @@ import functools
 import os
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -195,20 +196,39 @@ def _run_papermill(
 
 @functools.cache
 def _register_engine() -> None:
-    """Teach papermill to use a kernel that is there already, and to end it afterwards."""
+    """Teach papermill to use a kernel that is there already, and to write the notebook once a second at most."""
     from papermill.clientwrap import PapermillNotebookClient
     from papermill.engines import NBClientEngine, papermill_engines
 
     class Engine(NBClientEngine):
         @classmethod
         def execute_managed_notebook(cls, nb_man: Any, kernel_name: str, manager: Any = None, **kwargs: Any) -> Any:
-            if manager is None:
-                return super().execute_managed_notebook(nb_man, kernel_name, **kwargs)
-            client = PapermillNotebookClient(nb_man, km=manager, startup_timeout=60, kernel_name=kernel_name)
+            settings = {"extra_arguments": kwargs["extra_arguments"], "shutdown_kernel": "immediate"}
+            client = PapermillNotebookClient(
+                nb_man, km=manager, startup_timeout=60, kernel_name=kernel_name, **settings
+            )
             client.owns_km = True
-            return client.execute()
+            save = nb_man.save
+            nb_man.save = _seldom(save)  # papermill writes it twice a cell, 20 ms each
+            try:
+                return client.execute()
+            finally:
+                nb_man.save = save  # the last time, whatever happened
 
     papermill_engines.register("termmine", Engine)
+
+
+def _seldom(call: Callable, seconds: float = 1.0) -> Callable:
+    """The same function, which does nothing for a while after it was called."""
+    last = -seconds
+
+    def seldom(*arguments: Any, **settings: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            call(*arguments, **settings)
+            last = time.monotonic()
+
+    return seldom
 
 
 def begun(notebook: Path) -> list[str]:
