@@ -326,7 +326,8 @@ def sweep_page(results: pd.DataFrame, plan: Mapping) -> str:
     results : a row a run: ``run`` (its folder under ``runs``), ``status`` ("done" or "failed in 04_expansion"),
         ``data, preset, repeat``, parameters as ``stage.name``, metrics as ``stage:name``, ``seconds``,
         ``computed_seconds, peak_memory_mb, error``; of these only ``run`` and ``status`` must be there
-    plan : ``name``, ``command``, ``metric`` (a column: runs are compared by it) and ``varied`` (columns that differ)
+    plan : ``name``, ``command``, ``metric`` (a column: runs are compared by it), ``varied`` (columns that differ) and,
+        if it is known, ``grid``, the grid file's text
     """
     evaluation.check_columns("the results", results, ("run", "status"))
     metric = plan["metric"]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from termmine import corpus, datasets, export, presets, report, runs, stages
 from termmine.errors import InputError, NotebookError, TermmineError, shown
@@ -567,4 +568,18 @@ def _about(grid: Grid, results: pd.DataFrame, out: Path, command: str) -> dict[s
         "command": command,
         "metric": grid.metric.replace(".", ":", 1),
         "varied": [name for name in names if results[name].nunique() > 1],
+        "grid": _as_yaml(grid),
     }
+
+
+def _as_yaml(grid: Grid) -> str:
+    """The grid as a grid file says it."""
+    said = {
+        "data": list(grid.data),
+        "preset": list(grid.preset),
+        "presets": dict(grid.bundles),
+        "parameters": {name: list(values) for name, values in grid.parameters.items()},
+        "repeats": grid.repeats,
+        "metric": grid.metric,
+    }
+    return yaml.safe_dump(said, allow_unicode=True, sort_keys=False, default_flow_style=None, width=100)

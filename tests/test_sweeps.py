@@ -132,6 +132,18 @@ def test_a_grid_is_every_combination(tmp_path):
     assert "-p contrast.max_words=3" in point.job.command and "--preset best" in point.job.command
 
 
+def test_a_grid_can_be_written_and_read_again():
+    said = {
+        "data": ["sample", {"name": "mine", "domain": "d.txt"}],
+        "preset": ["narrow"],
+        "presets": {"narrow": {"contrast.max_words": 3}},
+        "parameters": {"expansion.pool": [1, 2], "expansion.centre_words": [["蜂王"], []]},
+        "repeats": 2,
+    }
+    grid = sweeps.make_grid(said)
+    assert sweeps.make_grid(yaml.safe_load(sweeps._as_yaml(grid))) == grid
+
+
 def test_late_parameters_cost_the_early_stages_once(tmp_path):
     said = {
         "parameters": {"expansion.pool": {"from": 100, "to": 400, "steps": 4}, "evaluation.topn": [1, 2, 3, 4, 5, 6]}
