@@ -14,7 +14,20 @@ import pandas as pd
 from tqdm import tqdm
 
 import termmine
-from termmine import cluster, corpus, datasets, discovery, export, presets, runs, segmentation, stages, store, sweeps
+from termmine import (
+    cluster,
+    corpus,
+    datasets,
+    discovery,
+    export,
+    manifests,
+    presets,
+    runs,
+    segmentation,
+    stages,
+    store,
+    sweeps,
+)
 from termmine.errors import InputError, NotebookError, TermmineError, shown
 
 
@@ -100,7 +113,7 @@ def run_command(
     index = runs.run(job, fresh=fresh or bool(manifest), scheduler=scheduler, **show)
     _say_result(index.parent)
     if manifest:
-        _say_differences(runs.differences(told, runs.read_manifest(index.parent)))
+        _say_differences(manifests.differences(told, manifests.read_manifest(index.parent)))
 
 
 def _repeated(manifest: str, overrides: presets.Parameters, options: dict[str, Any]) -> tuple[runs.Job, dict]:
@@ -108,7 +121,7 @@ def _repeated(manifest: str, overrides: presets.Parameters, options: dict[str, A
     others = [name for name in ("name", "domain", "background", "reference", "seeds", "rules") if options[name]]
     if others or overrides or options["preset"] != presets.PRESETS[0]:
         raise InputError("--from repeats a run as it was; give --out beside it, and no other input or parameter")
-    told = runs.read_manifest(manifest)
+    told = manifests.read_manifest(manifest)
     folder = Path(manifest) if Path(manifest).is_dir() else Path(manifest).parent
     if (name := told.get("name")) in datasets.SETS:
         _say_fetching(name)
@@ -269,9 +282,9 @@ def compare_command(one: str, other: str) -> None:
     Example:
       termmine compare reports/law reports/again
     """
-    found = runs.differences(runs.read_manifest(one), runs.read_manifest(other))
+    found = manifests.differences(manifests.read_manifest(one), manifests.read_manifest(other))
     _say_differences(found)
-    here, there = map(runs.read_metrics, (one, other))
+    here, there = map(manifests.read_metrics, (one, other))
     for name in dict.fromkeys([*here, *there]):
         if here.get(name) != there.get(name):
             click.echo(f"{name}: {here.get(name, 'none')} → {there.get(name, 'none')}")

@@ -69,7 +69,7 @@ def imported(notebook: str | os.PathLike) -> list[str]:
 def imported_by(source: str) -> set[str]:
     """The modules that a program imports.
 
-    >>> sorted(imported_by("import numpy as np\nfrom termmine import corpus\nfrom termmine.errors import InputError"))
+    >>> sorted(imported_by("import numpy as np; from termmine import corpus; from termmine.errors import InputError"))
     ['numpy', 'termmine.corpus', 'termmine.errors']
     """
     names: set[str] = set()

@@ -5,7 +5,6 @@ and puts its folder together; what the folder held before stays until the new ru
 """
 
 import importlib.metadata
-import json
 import os
 import re
 import shlex
@@ -20,17 +19,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pandas as pd
-
-from termmine import corpus, datasets, export, judging, lattice, report, rules, stages
+from termmine import corpus, datasets, export, judging, lattice, manifests, report, rules, stages
 from termmine.errors import InputError, NotebookError, NotebookInputError, shown
+from termmine.manifests import SHEET
 from termmine.presets import NOTEBOOKS, PRESETS, Parameters, check_parameters, merge, read_preset
 
 # All that a run writes into its folder.
 _DATA = frozenset([*(name for names in stages.FILES.values() for name in names), "metrics.json"])
 _PAGES = frozenset(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".ipynb", ".html"))
 _FILES = _DATA | _PAGES | {"index.html", "manifest.json"}
-_SHEET = "judging.csv"  # what a reader wrote there is carried over
 _TORN = re.compile(r"\..+-[a-z0-9_]{8}(\.\w+)?")  # the temporary names of ``export.replacing``
 _FAILED = "failed"  # folder of a run that stopped where a finished one lies
 
@@ -71,8 +68,8 @@ def check_inputs(job: Job) -> None:
     """
     check_texts(job)
     _check_out(job.out)
-    if (job.out / _SHEET).is_file():
-        judging.read_verdicts(job.out / _SHEET)
+    if (job.out / SHEET).is_file():
+        judging.read_verdicts(job.out / SHEET)
     for path in (path for paths in job.inputs().values() for path in paths):
         if path.resolve().parent == job.out.resolve() and path.name in _FILES:
             raise InputError(f"the input {path} lies in --out {job.out} and would be overwritten; give another folder")
@@ -256,7 +253,7 @@ def plan(job: Job) -> tuple[stages.Task, ...]:
 
 def _filled_sheet(job: Job) -> Path | None:
     """The sheet into which a reader has written."""
-    sheet = job.sheet or job.out / _SHEET
+    sheet = job.sheet or job.out / SHEET
     return sheet if sheet.is_file() and judging.is_filled(judging.read_verdicts(sheet)) else None
 
 
@@ -308,7 +305,7 @@ def assemble(job: Job, tasks: Sequence[stages.Task], results: Iterable[stages.Re
     NotebookError : as ``run``
     """
     out = job.out.absolute()  # papermill changes the current folder meanwhile
-    manifest, sheet = _new_manifest(job, out), _digest(out / _SHEET)
+    manifest, sheet = _new_manifest(job, out), manifests.digest(out / SHEET)
     for left in out.glob(".new-*"):  # of a run that was killed: the folder is held, so it is nobody's
         shutil.rmtree(left, ignore_errors=True)
     with tempfile.TemporaryDirectory(prefix=".new-", dir=out) as name, ThreadPoolExecutor(1) as writer:
@@ -323,7 +320,7 @@ def assemble(job: Job, tasks: Sequence[stages.Task], results: Iterable[stages.Re
         _wait_for_all(placed)
         manifest |= _made(made, new) | {"status": "done"}
         export.write_text(report.index_page(new, manifest), new / "index.html")
-        _put(new, out, manifest, keep_sheet=_is_needed(out / _SHEET, sheet, tasks[-1]))
+        _put(new, out, manifest, keep_sheet=_is_needed(out / SHEET, sheet, tasks[-1]))
         shutil.rmtree(out / _FAILED, ignore_errors=True)
     return job.out / "index.html"
 
@@ -357,16 +354,12 @@ def _about(result: stages.Result) -> dict[str, object]:
 
 def _is_needed(sheet: Path, before: str, task: stages.Task) -> bool:
     """Whether a reader's sheet holds what the new one does not: it was written into meanwhile, or never read."""
-    if not sheet.is_file() or (_digest(sheet) == before and task.sheet):
+    if not sheet.is_file() or (manifests.digest(sheet) == before and task.sheet):
         return False
     try:
-        return _digest(sheet) != before or judging.is_filled(judging.read_verdicts(sheet))
+        return manifests.digest(sheet) != before or judging.is_filled(judging.read_verdicts(sheet))
     except InputError:  # not to be read: all the more to be kept
         return True
-
-
-def _digest(path: Path) -> str:
-    return datasets.sha256(path) if path.is_file() else ""
 
 
 def _place(task: stages.Task, result: stages.Result, new: Path, out: Path) -> None:
@@ -403,9 +396,9 @@ def _put(new: Path, out: Path, manifest: Mapping, *, keep_sheet: bool) -> None:
     out.mkdir(exist_ok=True)
     (out / "manifest.json").unlink(missing_ok=True)
     if keep_sheet:
-        (new / _SHEET).unlink(missing_ok=True)
+        (new / SHEET).unlink(missing_ok=True)
     names = {path.name for path in new.iterdir()}
-    for name in _FILES - names - {_SHEET}:  # nothing of an earlier run may pass for this one's
+    for name in _FILES - names - {SHEET}:  # nothing of an earlier run may pass for this one's
         (out / name).unlink(missing_ok=True)
     for name in sorted(names):
         (new / name).replace(out / name)
@@ -416,7 +409,7 @@ def _keep_failed(
     job: Job, made: Sequence[tuple[stages.Task, stages.Result]], task: stages.Task, error: NotebookError, new: Path
 ) -> NotebookError:
     """Keep what a run that stopped has made, beside a finished run in a folder of its own; the error that says so."""
-    target = job.out / _FAILED if is_finished(job.out) else job.out
+    target = job.out / _FAILED if manifests.is_finished(job.out) else job.out
     out, notebook = target.absolute(), getattr(error, "notebook", None)
     for done, result in made if target != job.out else ():  # they lie one folder deeper than they were placed for
         _place(done, result, new, out)
@@ -456,80 +449,12 @@ def _new_manifest(job: Job, out: Path) -> dict:
     }
 
 
-def read_manifest(path: str | os.PathLike) -> dict:
-    """The ``manifest.json`` of a run, or of its folder. Nothing of the run is executed.
-
-    Raises
-    ------
-    InputError : there is none, or it is not a run's
-    """
-    path = Path(path)
-    try:
-        path = path / "manifest.json" if path.is_dir() else path
-        if path.exists() and not path.is_file():
-            raise ValueError
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        for part in ("parameters", "inputs", "versions", "stages"):
-            if not isinstance(manifest[part], dict) or not all(isinstance(name, str) for name in manifest[part]):
-                raise TypeError
-        for entry in manifest["inputs"].values():
-            if not (isinstance(entry["path"], str) and isinstance(entry["sha256"], str)):
-                raise TypeError
-        if not all(isinstance(values, dict) for part in ("parameters", "stages") for values in manifest[part].values()):
-            raise TypeError
-        roles = {name.split(" ")[0] for name in manifest["inputs"]}
-        if not {"domain", "background"} <= roles <= {*stages.ROLES, "sheet"}:
-            raise ValueError
-        name = str(manifest.get("name", ""))
-        known = name if name in datasets.SETS or name.isidentifier() else "own"  # it names a folder
-        return manifest | {"name": known, "outputs": dict(manifest.get("outputs", {}))}
-    except FileNotFoundError:
-        raise InputError(f"there is no {path}; give the folder of a run, or its manifest.json") from None
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise InputError(f"{path} is not the manifest of a run, or is damaged; give another") from None
-
-
-def read_metrics(run: str | os.PathLike) -> dict[str, float]:
-    """The numbers of a run, ``stage.name`` → number, from ``metrics.json`` in its folder or beside its manifest.
-
-    Raises
-    ------
-    InputError : it is damaged; a run that stopped early has none, and no numbers
-    """
-    folder = Path(run) if Path(run).is_dir() else Path(run).parent
-    try:
-        metrics = export.read_json(folder / "metrics.json")
-        return {f"{stage}.{name}": float(n) for stage, numbers in metrics.items() for name, n in numbers.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        raise InputError(f"{folder / 'metrics.json'} is not a run's, or is damaged; give another run") from None
-
-
-def is_finished(folder: Path) -> bool:
-    """Whether a run that came to its end lies in a folder."""
-    try:
-        return read_manifest(folder).get("status") == "done"
-    except InputError:
-        return False
-
-
-def is_whole(folder: Path, tasks: Iterable[stages.Task], *, verified: bool = True) -> bool:
-    """Whether the finished run of these stages lies in a folder, if ``verified`` every file as it was written."""
-    if not is_finished(folder):
-        return False
-    manifest = read_manifest(folder)
-    keys = {stage: entry.get("key") for stage, entry in manifest["stages"].items()}
-    files = {name: digest for name, digest in manifest["outputs"].items() if name != _SHEET and verified}
-    return keys == {task.stage: task.key for task in tasks} and all(
-        _digest(folder / name) == digest for name, digest in files.items()
-    )
-
-
 def repeat(manifest: Mapping, folder: Path, out: Path, command: str = "") -> Job:
     """The run that a manifest tells of, once more.
 
     Parameters
     ----------
-    manifest : as ``read_manifest`` gives it
+    manifest : as ``manifests.read_manifest`` gives it
     folder : where it lies; its paths begin there
     out : the new run's folder
 
@@ -564,42 +489,6 @@ def _find_input(manifest: Mapping, folder: Path, role: str, entry: Mapping[str, 
     if not there:
         raise InputError(f"the {role} of that run is not here; put it to {folder / entry['path']}")
     return (same or there)[0]
-
-
-def differences(one: Mapping, other: Mapping) -> pd.DataFrame:
-    """What differs between two runs.
-
-    Parameters
-    ----------
-    one, other : manifests
-
-    Returns
-    -------
-    frame : ``kind`` (version, code, parameter, input, output), ``name``, ``one``, ``other`` ("" where there is none; of
-        files the beginning of the SHA-256); outputs that are equal have no row
-
-    >>> old = {"versions": {"numpy": "1.26"}, "parameters": {}, "inputs": {}, "outputs": {"terms.csv": "a1"}}
-    >>> differences(old, old | {"versions": {"numpy": "2.0"}}).values.tolist()
-    [['version', 'numpy', '1.26', '2.0']]
-    """
-    rows = [
-        (kind, name, left.get(name, ""), right.get(name, ""))
-        for (kind, left), (_, right) in zip(_facts(one), _facts(other), strict=True)
-        for name in dict.fromkeys([*left, *right])
-        if left.get(name, "") != right.get(name, "")
-    ]
-    return pd.DataFrame(rows, columns=["kind", "name", "one", "other"])
-
-
-def _facts(manifest: Mapping) -> list[tuple[str, dict[str, str]]]:
-    parameters = {f"{s}.{name}": str(v) for s, values in manifest["parameters"].items() for name, v in values.items()}
-    return [
-        ("version", {name: str(version) for name, version in manifest["versions"].items()}),
-        ("code", {"commit": str(manifest.get("git_commit", ""))[:12]}),
-        ("parameter", parameters),
-        ("input", {name: entry["sha256"][:12] for name, entry in manifest["inputs"].items()}),
-        ("output", {name: str(digest)[:12] for name, digest in manifest.get("outputs", {}).items()}),
-    ]
 
 
 def _git_commit() -> str:

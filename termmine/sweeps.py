@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from termmine import corpus, datasets, export, presets, report, runs, stages
+from termmine import corpus, datasets, export, manifests, presets, report, runs, stages
 from termmine.errors import InputError, NotebookError, TermmineError, shown
 
 _KEYS = ("data", "preset", "presets", "parameters", "repeats", "metric")
@@ -311,7 +311,7 @@ def make_points(grid: Grid, out: Path, *, fetch: Callable[[str], datasets.Files]
 
 def find_missing(points: Iterable[Point], *, verified: bool = True) -> list[Point]:
     """The runs that are not done, or, if ``verified``, of which a file is no longer as it was written."""
-    return [point for point in points if not runs.is_whole(point.job.out, point.tasks, verified=verified)]
+    return [point for point in points if not manifests.is_whole(point.job.out, point.tasks, verified=verified)]
 
 
 def _combinations(parameters: Mapping[str, tuple[object, ...]]) -> Iterator[tuple[tuple[str, object], ...]]:
@@ -537,8 +537,8 @@ def summarise(points: Iterable[Point], grid: Grid, errors: Mapping[str, str]) ->
 def _row(point: Point, names: Sequence[str], error: str) -> dict[str, object]:
     folder = point.job.out
     try:
-        manifest = runs.read_manifest(folder / "failed" if error and (folder / "failed").is_dir() else folder)
-        metrics = runs.read_metrics(folder)
+        manifest = manifests.read_manifest(folder / "failed" if error and (folder / "failed").is_dir() else folder)
+        metrics = manifests.read_metrics(folder)
     except InputError:  # it could not even be written
         manifest, metrics = {"stages": {}}, {}
     parts = list(manifest["stages"].values())

@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from termmine import datasets, runs, stages
+from termmine import datasets, manifests, stages
 
 # Leaves out what only shows and measures.
 COMMAND = (
@@ -51,8 +51,8 @@ def check_nothing_torn(out: Path, cache: Path) -> None:
         for name, digest in told["files"].items():
             assert datasets.sha256(entry.parent / name) == digest, (entry, name)
         assert stages.find(entry.parent.name, cache) is not None
-    if runs.is_finished(out):
-        for name, digest in runs.read_manifest(out)["outputs"].items():
+    if manifests.is_finished(out):
+        for name, digest in manifests.read_manifest(out)["outputs"].items():
             assert datasets.sha256(out / name) == digest, name
 
 

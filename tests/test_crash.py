@@ -4,7 +4,7 @@ import random
 import crashing
 import pytest
 
-from termmine import runs
+from termmine import manifests
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +41,7 @@ pathlib.Path.replace = replace"""
     process = crashing.start(out, undisturbed / "cache", program=program)
     said = process.communicate(timeout=120)[0].decode()
     assert process.returncode == 9, said
-    assert not runs.is_finished(out)
+    assert not manifests.is_finished(out)
     crashing.check_nothing_torn(out, undisturbed / "cache")
     said = crashing.finish(out, undisturbed / "cache")
     assert "an earlier run died here" in said and said.count("spared") == 5
@@ -60,7 +60,7 @@ def test_a_full_disk_leaves_the_finished_run_as_it_was(undisturbed, tmp_path):
     assert len([line for line in said.splitlines() if line.startswith("termmine: ")]) == 1, said
     crashing.check_nothing_torn(out, cache)
     assert {path.name: path.read_bytes() for path in out.iterdir() if path.name in before} == before
-    assert runs.is_finished(out)
+    assert manifests.is_finished(out)
     crashing.finish(out, cache)
     crashing.check_same(out, undisturbed / "out")
 

@@ -454,7 +454,7 @@ LAUGHS = "[&a [x,x,x,x,x,x,x,x,x]" + "".join(
     f", &{b} [{', '.join([f'*{a}'] * 9)}]" for a, b in zip("abcdefgh", "bcdefghi", strict=True)
 )
 VALUES = {
-    "deep lists": "[" * 5_000,
+    "deep lists": "[" * 1_500,
     "deep and closed": "[" * 3_000 + "]" * 3_000,
     "billion laughs": LAUGHS + "]",
     "itself": "&a [*a]",
@@ -518,8 +518,9 @@ def every_parameter():
 @pytest.mark.parametrize("value", sorted(VALUES))
 def test_odd_values(termmine, texts, every_parameter, value):
     seconds = 3 if value == "billion laughs" else PATIENCE
+    names = every_parameter[:5] if value.startswith("deep") else every_parameter  # half a second each
     value = VALUES[value].replace("\0", "")  # no argument holds one
-    for name in every_parameter:
+    for name in names:
         ends_well(termmine, texts, "run", "--domain", "a.txt", *OWN, "-p", f"{name}={value}", seconds=seconds)
         stage, _, key = name.partition(".")
         if stage == "discovery":

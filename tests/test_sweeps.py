@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from termmine import datasets, export, presets, runs, stages, sweeps
+from termmine import datasets, export, manifests, presets, stages, sweeps
 from termmine.errors import InputError
 
 # --- the grid -------------------------------------------------------------------------------------------------
@@ -234,7 +234,7 @@ def test_a_sweep(swept, tmp_path, termmine, cache):
     for run in table["run"]:
         folder = tmp_path / "swept" / "runs" / run
         assert (folder / "04_expansion.ipynb").exists() and (folder / "03_embedding.html").exists()
-    first = runs.read_manifest(tmp_path / "swept" / "runs" / table["run"][0])
+    first = manifests.read_manifest(tmp_path / "swept" / "runs" / table["run"][0])
     assert export.read_frame(tmp_path / "swept" / "runs" / table["run"][0] / "terms.csv")["term"].size > 100
     assert first["status"] == "done" and first["command"].startswith("termmine run sample --preset best -p ")
 
@@ -286,7 +286,7 @@ def test_a_run_can_be_repeated_from_its_manifest(tmp_path, termmine, monkeypatch
     assert termmine("run", *given, "--out", "one", *quick)[0] == 0
     status, out, _ = termmine("run", "--from", "one/manifest.json", "--out", "two")
     assert status == 0 and "the results are the same, byte for byte" in out
-    assert not any(stage["reused"] for stage in runs.read_manifest(tmp_path / "two")["stages"].values())
+    assert not any(stage["reused"] for stage in manifests.read_manifest(tmp_path / "two")["stages"].values())
     manifest = json.loads((tmp_path / "one" / "manifest.json").read_text(encoding="utf-8"))
     manifest["versions"]["numpy"] = "0.1"
     (tmp_path / "one" / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
