@@ -1,5 +1,6 @@
 """The command line: thin over the functions that notebooks call too."""
 
+import difflib
 import functools
 import gc
 import os
@@ -22,6 +23,7 @@ from termmine import (
     export,
     manifests,
     presets,
+    report,
     runs,
     segmentation,
     stages,
@@ -113,23 +115,29 @@ def run_command(
     index = runs.run(job, fresh=fresh or bool(manifest), scheduler=scheduler, **show)
     _say_result(index.parent)
     if manifest:
-        _say_differences(manifests.differences(told, manifests.read_manifest(index.parent)))
+        _say_differences(told, manifests.read_manifest(index.parent))
+        _say_numbers(manifest, index.parent)
 
 
 def _repeated(manifest: str, overrides: presets.Parameters, options: dict[str, Any]) -> tuple[runs.Job, dict]:
     """The run that a manifest tells of, and the manifest."""
-    others = [name for name in ("name", "domain", "background", "reference", "seeds", "rules") if options[name]]
-    if others or overrides or options["preset"] != presets.PRESETS[0]:
-        raise InputError("--from repeats a run as it was; give --out beside it, and no other input or parameter")
+    if options["name"] or overrides or options["preset"] != presets.PRESETS[0]:
+        raise InputError(
+            "--from repeats a run as it was; give --out and moved files beside it, no data set or parameter"
+        )
     told = manifests.read_manifest(manifest)
     folder = Path(manifest) if Path(manifest).is_dir() else Path(manifest).parent
     if (name := told.get("name")) in datasets.SETS:
         _say_fetching(name)
-    out = Path(options["out"]) if options["out"] else datasets.home() / "reports" / f"{told.get('name', 'own')}-again"
-    return runs.repeat(told, folder, out, runs.shell_command(sys.argv[1:])), told
+    out = Path(options["out"]) if options["out"] else datasets.home() / "reports" / f"{folder.resolve().name}-again"
+    moved = {role: corpus.find_files(options[role]) for role in ("domain", "background") if options[role]}
+    moved |= {role: [_existing(role, options[role])] for role in ("reference", "seeds") if options[role]}
+    moved |= {"rules": [datasets.rules_path(options["rules"])]} if options["rules"] else {}
+    return runs.repeat(told, folder, out, moved, command=runs.shell_command(sys.argv[1:])), told
 
 
-def _say_differences(found: pd.DataFrame) -> None:
+def _say_differences(one: dict, other: dict) -> None:
+    found = manifests.differences(one, other)
     for row in found.itertuples():
         click.echo(f"{row.kind} {row.name} differs: {row.one or 'none'} → {row.other or 'none'}")
     if not (found["kind"] == "output").any():
@@ -270,6 +278,15 @@ def _why_empty(run: Path, metrics: dict) -> str:
     )
 
 
+def _say_numbers(one: str | Path, other: str | Path) -> None:
+    """The numbers that are not the same in two runs."""
+    here, there = map(manifests.read_metrics, (one, other))
+    for name in dict.fromkeys([*here, *there]):
+        if here.get(name) != there.get(name):
+            values = (f"{numbers[name]:.6g}" if name in numbers else "none" for numbers in (here, there))
+            click.echo(f"{name}: {' → '.join(values)}")
+
+
 @cli.command("compare")
 @click.argument("one", metavar="RUN")
 @click.argument("other", metavar="RUN")
@@ -282,12 +299,12 @@ def compare_command(one: str, other: str) -> None:
     Example:
       termmine compare reports/law reports/again
     """
-    found = manifests.differences(manifests.read_manifest(one), manifests.read_manifest(other))
-    _say_differences(found)
-    here, there = map(manifests.read_metrics, (one, other))
-    for name in dict.fromkeys([*here, *there]):
-        if here.get(name) != there.get(name):
-            click.echo(f"{name}: {here.get(name, 'none')} → {there.get(name, 'none')}")
+    told = [manifests.read_manifest(run) for run in (one, other)]
+    for run, manifest in zip((one, other), told, strict=True):
+        if manifest.get("status") != "done":
+            click.echo(f"{run} is no finished run: {manifest.get('status')}")
+    _say_differences(*told)
+    _say_numbers(one, other)
 
 
 @cli.command("sweep")
@@ -320,33 +337,34 @@ def sweep_command(grid: str, out: str, jobs: int, scheduler: str | None, dry_run
         raise InputError("--jobs are processes on this machine; give --jobs or --scheduler, not both")
     folder = Path(out)
     said = sweeps.read_grid(grid)
-    for name in said.data:
-        if isinstance(name, str):
-            _say_fetching(name)
-    points = sweeps.make_points(said, folder)
+    for data in said.data:
+        if isinstance(data, str) or "background" not in data:
+            _say_fetching(data if isinstance(data, str) else "news")
+    try:
+        points = sweeps.make_points(said, folder)
+    except InputError as error:
+        raise InputError(f"{grid}: {error}") from None
     cost = sweeps.plan(points, stages.cache_folder())
-    _say_plan(points, cost)
+    _say_plan(points, cost, click.echo if dry_run else _say)
     if dry_run:
         return
-    if not cost["runs"].any():
-        _say("nothing is missing; the table and the page are written anew")
     distinct = int(cost["distinct"].sum())
     with tqdm(total=distinct, unit=" stages", disable=not sys.stderr.isatty()) as bar:
-        report = functools.partial(_report_swept, bar)
+        tell = functools.partial(_report_swept, bar)
         command = runs.shell_command(sys.argv[1:])
         results = sweeps.sweep(
-            said, points, folder, jobs=jobs, scheduler=scheduler, command=command, on_stage=report, on_message=_say
+            said, points, folder, jobs=jobs, scheduler=scheduler, command=command, on_stage=tell, on_message=_say
         )
     _say_swept(results, said, folder)
 
 
-def _say_plan(points: Sequence[sweeps.Point], cost: pd.DataFrame) -> None:
+def _say_plan(points: Sequence[sweeps.Point], cost: pd.DataFrame, say: Callable[[str], object]) -> None:
     done = len(points) - int(cost["runs"].max())
-    _say(f"{len(points):,} runs" + (f", {done:,} of them done before" if done else ""))
+    say(_number(len(points), "run") + (f", {done:,} of them done before" if done else ""))
     for row in cost[cost["runs"] > 0].itertuples():
         shared = f", shared by {row.runs:,} runs" if row.distinct < row.runs else ""
         kept = f", {row.kept:,} kept from before" if row.kept else ""
-        _say(f"{presets.NOTEBOOKS[row.stage]:<14} {row.compute:>5,} to compute{kept}{shared}")
+        say(f"{presets.NOTEBOOKS[row.stage]:<14} {row.compute:>5,} to compute{kept}{shared}")
 
 
 def _report_swept(bar: tqdm, task: stages.Task, outcome: stages.Result | Exception) -> None:
@@ -359,22 +377,42 @@ def _report_swept(bar: tqdm, task: stages.Task, outcome: stages.Result | Excepti
         _say(f"{name:<14} {outcome.seconds:6.1f} s")
 
 
+def _number(count: int, noun: str) -> str:
+    """1 run, 2 runs."""
+    return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
 def _say_swept(results: pd.DataFrame, grid: sweeps.Grid, folder: Path) -> None:
-    metric = grid.metric.replace(".", ":", 1)  # its column
+    _say_best(results, grid)
+    others = {path.name for path in (folder / "runs").iterdir()} - set(results["run"])
+    if others:
+        _say(f"{_number(len(others), 'run')} of other grids in {_shown(folder / 'runs')} not in the table")
     failed = results[results["status"] != "done"]
-    if metric in results and results[metric].notna().any():
-        best = results.loc[results[metric].idxmax()]
-        varied = [name for name in ("data", "preset", "repeat", *grid.parameters) if results[name].nunique() > 1]
-        values = ", ".join(f"{name}={best[name]}" for name in varied) or best["run"]
-        click.echo(f"best {grid.metric} {best[metric]:.3f}: {values}")
-    click.echo(f"{len(results) - len(failed):,} of {len(results):,} runs done: {_shown(folder / 'sweep.csv')}")
+    click.echo(f"{len(results) - len(failed):,} of {_number(len(results), 'run')} done: {_shown(folder / 'sweep.csv')}")
     click.echo(f"report: {_shown(folder / 'index.html')}")
     if len(failed):
         first = failed.iloc[0]
         raise NotebookError(
-            f"{len(failed):,} of {len(results):,} runs stopped, e.g. {first['run']}: {first['error']}; "
+            f"{len(failed):,} of {_number(len(results), 'run')} stopped, e.g. {first['run']}: {first['error']}; "
             "mend the cause and give the same command again"
         )
+
+
+def _say_best(results: pd.DataFrame, grid: sweeps.Grid) -> None:
+    """The best setting on each data set."""
+    metric = grid.metric.replace(".", ":", 1)  # its column
+    if metric not in results:
+        numbers = [name.replace(":", ".", 1) for name in results if ":" in name]
+        near = ", ".join(difflib.get_close_matches(grid.metric, numbers, n=3, cutoff=0.3) or numbers[:3])
+        if near:
+            _say(f"no run has the number {grid.metric}, by which the grid compares; there are e.g. {near}")
+        return
+    varied = [name for name in ("data", "preset", "repeat", *grid.parameters) if results[name].nunique() > 1]
+    for best in report.best_settings(results, varied, metric).itertuples():
+        where = f" on {best.data}" if best.data else ""
+        mean = f", mean of {best.repeats} random states" if best.repeats > 1 else ""
+        ties = f"; {_number(best.ties, 'other setting')} as good" if best.ties else ""
+        click.echo(f"best {grid.metric}{where} {best.value:.3f}{mean}: {best.settings or best.run}{ties}")
 
 
 @cli.command("discover")

@@ -32,6 +32,12 @@ class _PlainLoader(yaml.SafeLoader):
             raise yaml.YAMLError("an alias (*) is not taken")
         return super().compose_node(parent, index)
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        written = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+        if twice := [key for key in written if written.count(key) > 1]:
+            raise yaml.YAMLError(f"{twice[0]} is said twice")
+        return super().construct_mapping(node, deep=deep)
+
 
 def read_yaml(text: str) -> object:
     """What YAML says, in plain types.

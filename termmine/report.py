@@ -318,6 +318,42 @@ def _as_texts(values: pd.Series) -> pd.Series:
     return pd.Series([_cell(value, ".12g") for value in values.astype(object)], values.index, dtype=object)
 
 
+def best_settings(results: pd.DataFrame, varied: Sequence[str], metric: str) -> pd.DataFrame:
+    """The best setting of a sweep on each data set, by the mean of its random states.
+
+    Parameters
+    ----------
+    results : a row a run; the columns ``run``, ``varied`` and ``metric``. Runs without the metric are left out
+    varied : what differs between the runs; ``data`` and ``repeat`` among it are no settings
+
+    Returns
+    -------
+    frame : a row a data set, in their order: ``data`` ("" if it is not varied), ``run`` (the first of that setting),
+        ``value`` (the mean), ``repeats`` (of how many runs), ``settings`` (as text), ``ties`` (other settings as good)
+
+    >>> runs = {"run": list("abcd"), "pool": [1, 1, 2, 2], "repeat": [1, 2, 1, 2], "ap": [0.1, 0.5, 0.2, 0.3]}
+    >>> best = best_settings(pd.DataFrame(runs), ["pool", "repeat"], "ap")
+    >>> best[["run", "value", "repeats", "settings", "ties"]].values.tolist()
+    [['a', 0.3, 2, 'pool = 1', 0]]
+    """
+    scored = results[results[metric].notna()]
+    names = [name for name in varied if name not in ("data", "repeat")]
+    texts = pd.DataFrame({name: _as_texts(scored[name]) for name in names}, index=scored.index)
+    settings = [", ".join(f"{name} = {value}" for name, value in row.items()) for row in texts.to_dict("records")]
+    scored = scored.assign(
+        _settings=pd.Series(settings or [""] * len(scored), scored.index, dtype=object),
+        _data=scored["data"] if "data" in varied else "",
+    )
+    rows = []
+    for data, group in scored.groupby("_data", sort=False):
+        means = group.groupby("_settings", sort=False)[metric].agg(["mean", "size"]).round(12)
+        best = means["mean"].idxmax()
+        run = group.loc[group["_settings"] == best, "run"].iloc[0]
+        ties = int((means["mean"] == means["mean"].max()).sum()) - 1
+        rows.append((data, run, float(means["mean"][best]), int(means["size"][best]), best, ties))
+    return pd.DataFrame(rows, columns=["data", "run", "value", "repeats", "settings", "ties"])
+
+
 def sweep_page(results: pd.DataFrame, plan: Mapping) -> str:
     """All runs of a sweep on one self-contained page: a table of them, what matters, the best, the failed.
 
@@ -336,11 +372,10 @@ def sweep_page(results: pd.DataFrame, plan: Mapping) -> str:
         results = results.assign(**{metric: np.nan})
     varied = [name for name in plan["varied"] if name in results]
     done = results["status"] == "done"
-    scores = results[metric].where(done).astype(float)
-    best = int(scores.idxmax()) if scores.notna().any() else None
+    best = best_settings(results[done], varied, metric)
     columns = _sweep_columns(results, varied, metric)
-    rows = [_sweep_row(row, columns, number == best) for number, row in enumerate(results.to_dict("records"))]
-    settings = ", ".join(f"{name} = {_cell(results[name][best], 'g')}" for name in varied) if best is not None else ""
+    rows = [_sweep_row(row, columns, row["run"] in set(best["run"])) for row in results.to_dict("records")]
+    hrefs = {row["run"]: row["href"] for row in rows}
     return _render(
         "sweep.html.j2",
         f"{plan['name']} · termmine sweep",
@@ -349,7 +384,7 @@ def sweep_page(results: pd.DataFrame, plan: Mapping) -> str:
         columns=columns,
         numeric=[name for name in columns if results[name].dtype.kind in "iuf"],
         rows=rows,
-        best=None if best is None else rows[best] | {"value": _cell(scores[best], ".4f"), "settings": settings},
+        best=[row | {"value": f"{row['value']:.4f}", "href": hrefs[row["run"]]} for row in best.to_dict("records")],
         failed=[row for row in rows if row["mark"] == "failed"],
         figures=list(_sweep_figures(results[done], varied, metric)),
     )
@@ -380,7 +415,7 @@ def _sweep_row(row: Mapping, columns: Mapping[str, str], is_best: bool) -> dict[
     status = str(row["status"])
     failed = status != "done"
     stopped = status.removeprefix("failed in ").strip()
-    page = f"{quote(stopped, safe='')}.ipynb" if failed and status.startswith("failed in ") else "index.html"
+    page = f"{quote(stopped, safe='')}.html" if failed and status.startswith("failed in ") else "index.html"
     return {
         "run": str(row["run"]),
         "href": f"{folder}/{page}",
@@ -399,6 +434,11 @@ def _sweep_figures(results: pd.DataFrame, varied: Sequence[str], metric: str) ->
     (base64) and ``width`` in px."""
     from termmine import plotting
 
+    label = _label(metric)
+    if "data" in varied:  # values of two fields may not be compared
+        varied, label = [name for name in varied if name != "data"], f"{label}, less its mean on the data set"
+        values = results[metric].astype(float)
+        results = results.assign(**{metric: values - values.groupby(results["data"]).transform("mean")})
     shares = importance(results, varied, metric)
     shares = shares[shares["values"] > 1]
     if shares.empty or results[metric].nunique() < 2:
@@ -406,12 +446,12 @@ def _sweep_figures(results: pd.DataFrame, varied: Sequence[str], metric: str) ->
     caption = "Share of the variance between runs that each parameter explains alone (η², 0 to 1)."
     size = (7, 0.8 + 0.4 * len(shares))
     yield _drawing("What matters", caption, size, lambda ax: plotting.plot_importance(shares, ax=ax))
-    frame = results.rename(columns={metric: _label(metric)})
+    frame = results.rename(columns={metric: label})
     for y, x in list(combinations(shares["parameter"][:_MAPS], 2))[:_MAPS]:
         across, down = (frame[name].astype(str).nunique() for name in (x, y))
-        title, caption = f"{y} and {x}", f"Mean {_label(metric)} over all other settings; darker is more."
+        title, caption = f"{y} and {x}", f"Mean {label} over all other settings; darker is more."
         size = (min(2.5 + 0.9 * across, 9), min(1.2 + 0.4 * down, 12))
-        yield _drawing(title, caption, size, _heatmap(frame, x, y, _label(metric)))
+        yield _drawing(title, caption, size, _heatmap(frame, x, y, label))
 
 
 def _heatmap(frame: pd.DataFrame, x: str, y: str, value: str) -> "Callable[[Axes], Axes]":

@@ -231,9 +231,10 @@ def run(
     check_parameters(job.parameters, job.preset)
     check_inputs(job)
     cache = stages.cache_folder()
+    stages.check_cache(cache)
     with holding(job.out, job.command) as died:
         if died and on_message is not None:
-            on_message(f"an earlier run died here: {died}; what it had computed is reused")
+            on_message(f"an earlier run died here: {died}" + ("" if fresh else "; what it had computed is reused"))
         tasks = plan(job)
         with ExitStack() as stack:
             stack.callback(stages.tidy, cache)
@@ -449,7 +450,9 @@ def _new_manifest(job: Job, out: Path) -> dict:
     }
 
 
-def repeat(manifest: Mapping, folder: Path, out: Path, command: str = "") -> Job:
+def repeat(
+    manifest: Mapping, folder: Path, out: Path, moved: Mapping[str, Sequence[Path]] | None = None, *, command: str = ""
+) -> Job:
     """The run that a manifest tells of, once more.
 
     Parameters
@@ -457,15 +460,17 @@ def repeat(manifest: Mapping, folder: Path, out: Path, command: str = "") -> Job
     manifest : as ``manifests.read_manifest`` gives it
     folder : where it lies; its paths begin there
     out : the new run's folder
+    moved : files by role that are no longer where the manifest has them
 
     Raises
     ------
     InputError : an input is not to be found
     """
-    files: dict[str, list[Path]] = {}
+    files = {role: list(paths) for role, paths in (moved or {}).items()}
     for name, entry in manifest["inputs"].items():
         role = name.split(" ")[0]
-        files.setdefault(role, []).append(_find_input(manifest, folder, role, entry))
+        if role not in (moved or {}):
+            files.setdefault(role, []).append(_find_input(manifest, folder, role, entry))
     return Job(
         name=manifest["name"],
         domain=tuple(files["domain"]),
@@ -487,7 +492,8 @@ def _find_input(manifest: Mapping, folder: Path, role: str, entry: Mapping[str, 
     there = [path for path in places if path is not None and path.is_file()]
     same = [path for path in there if datasets.sha256(path) == entry["sha256"]]
     if not there:
-        raise InputError(f"the {role} of that run is not here; put it to {folder / entry['path']}")
+        where = os.path.normpath(folder / entry["path"])
+        raise InputError(f"the {role} of that run is not at {where}; say where it is: --{role} FILE")
     return (same or there)[0]
 
 

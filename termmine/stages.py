@@ -275,6 +275,16 @@ def _host() -> str:
     return hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 
 
+def check_cache(cache: Path) -> None:
+    """Refuse a cache that cannot be written.
+
+    Raises
+    ------
+    InputError : it cannot
+    """
+    _new_scratch(cache).rmdir()
+
+
 def _new_scratch(cache: Path) -> Path:
     scratch = _aside(cache)
     try:

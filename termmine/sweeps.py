@@ -119,6 +119,8 @@ def make_grid(said: object) -> Grid:
     bundles = _mapping("presets", said.get("presets", {}))
     for name, bundle in bundles.items():
         _mapping(f"presets.{name}", bundle)
+        if name in presets.PRESETS:
+            raise InputError(f"{name} is a preset of termmine; give one's own another name")
     values = _mapping("parameters", said.get("parameters", {}))
     grid = Grid(
         data=tuple(_data(entry) for entry in _listed(said.get("data", "law"))),
@@ -295,6 +297,7 @@ def make_points(grid: Grid, out: Path, *, fetch: Callable[[str], datasets.Files]
     ------
     InputError : values that do not fit, or inputs that cannot be used, before anything is computed
     """
+    _check_out(out)
     sizes = [len(grid.data), len(grid.preset), grid.repeats, *map(len, grid.parameters.values())]
     if (number := int(np.prod([float(size) for size in sizes]))) > _MOST:
         raise InputError(f"a sweep has {_MOST:,} runs at most, this grid has {number:,}; vary less at once")
@@ -424,6 +427,7 @@ def sweep(
     """
     _check_out(out)
     cache = stages.cache_folder()
+    stages.check_cache(cache)
     with runs.holding(out, command) as died:
         if died and on_message is not None:
             on_message(f"an earlier sweep died here: {died}; what it had computed is reused")

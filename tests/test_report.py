@@ -177,7 +177,7 @@ def test_a_sweep_links_its_runs_and_names_the_best_and_the_failed(made):
     page = Page(made["sweep"])
     links = [attributes["href"] for attributes in page.all("a")]
     assert "runs/run%203%20%3Cb%3E%27/index.html" in links
-    assert "runs/run%205%20%3Cb%3E%27/04_expansion.ipynb" in links
+    assert "runs/run%205%20%3Cb%3E%27/04_expansion.html" in links
     rows = [row.get("class") for row in page.all("tr")][1:]
     assert rows == [None, None, None, "best", None, "failed"]
     assert "0.4000: expansion.pool = 200, expansion.centre_words = ['蜂王']. 1 of the runs failed" in " ".join(

@@ -359,7 +359,7 @@ def test_a_dead_kernel_names_its_notebook(tmp_path, monkeypatch):
     real = presets.notebook_path
     monkeypatch.setattr(kernels, "notebook_path", lambda s: tmp_path / "deadly.ipynb" if s == "contrast" else real(s))
     with pytest.raises(NotebookError, match=r"02_contrast\.ipynb stopped at cell load: the kernel died"):
-        run(tmp_path / "out")
+        run(tmp_path / "out", fresh=True)
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["status"] == "failed in 02_contrast"
 

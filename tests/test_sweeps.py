@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from termmine import datasets, export, manifests, presets, stages, sweeps
+from termmine import datasets, export, manifests, presets, runs, stages, sweeps
 from termmine.errors import InputError
 
 # --- the grid -------------------------------------------------------------------------------------------------
@@ -78,6 +78,7 @@ def test_values_of_other_kinds(name, said, values):
         ({"data": {"name": "mine", "domain": "d.txt", "reference": ["a", "b"]}}, "reference of mine must be a path"),
         ({"data": {"name": "sample", "domain": "d.txt"}}, "sample is a data set of termmine"),
         ({"data": ["sample", "sample"]}, "two entries of data are named sample"),
+        ({"presets": {"best": {"contrast.max_words": 3}}}, "best is a preset of termmine"),
         ({"repeats": 2, "parameters": {"expansion.seed": [7, 8]}}, r"repeats set expansion\.seed themselves"),
     ],
 )
@@ -97,6 +98,7 @@ def test_a_wrong_grid_is_one_line(tmp_path, said, message):
         "{a: 1",
         "\x00",
         "&a [*a]",
+        "repeats: 2\nrepeats: 3",
         "a: &a [x, x]\nb: [*a, *a]",
     ],
 )
@@ -241,6 +243,7 @@ def test_a_sweep(swept, tmp_path, termmine, cache):
     (tmp_path / "swept" / "runs" / table["run"][1] / "terms.csv").write_text("torn", encoding="utf-8")
     status, out, err = termmine("sweep", "grid.yaml", "--out", "swept")
     assert status == 1 and "4 runs, 2 of them done before" in err and "kept from before" in err
+    assert err.splitlines()[-1].startswith("termmine: 2 of 4 runs stopped")
     again = pd.read_csv(tmp_path / "swept" / "sweep.csv", keep_default_na=False)
     same = ["run", "status", "evaluation:average_precision", "error"]
     pd.testing.assert_frame_equal(again[same], table[same])
@@ -272,8 +275,13 @@ def test_a_sweep_on_a_cluster_is_the_same(tmp_path):
 def test_the_plan_alone_computes_nothing(tmp_path, termmine, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "grid.yaml").write_text("{data: sample, parameters: {evaluation.topn: [1, 2, 3]}}", encoding="utf-8")
-    status, _, err = termmine("sweep", "grid.yaml", "--out", "swept", "--dry-run")
-    assert status == 0 and "05_evaluation      3 to compute" in err
+    status, out, _ = termmine("sweep", "grid.yaml", "--out", "swept", "--dry-run")
+    assert status == 0 and "05_evaluation      3 to compute" in out
+    assert not (tmp_path / "swept").exists()
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("TERMMINE_CACHE", str(tmp_path / "file" / "below"))
+    status, _, err = termmine("sweep", "grid.yaml", "--out", "swept")
+    assert status == 2 and "which cannot be written" in err.splitlines()[-1]
     assert not (tmp_path / "swept").exists()
 
 
@@ -295,9 +303,15 @@ def test_a_run_can_be_repeated_from_its_manifest(tmp_path, termmine, monkeypatch
     assert status == 0 and f"version numpy differs: 0.1 → {np.__version__}" in out
     assert "input domain differs" in out and "output terms.csv differs" in out and "are the same" not in out
     status, out, _ = termmine("compare", "one", "three")
-    assert status == 0 and "input domain differs" in out and "discovery.documents: 110.0 → 111.0" in out
+    assert status == 0 and "input domain differs" in out and "discovery.documents: 110 → 111" in out
     status, _, err = termmine("run", "--from", "one", "--out", "four", "-p", "expansion.pool=5")
     assert status == 2 and "--from repeats a run as it was" in err
+    (tmp_path / "d.txt").rename(tmp_path / "e.txt")
+    status, _, err = termmine("run", "--from", "one", "--out", "four")
+    assert status == 2 and "the domain of that run is not at" in err and "--domain FILE" in err
+    told = manifests.read_manifest(tmp_path / "one")
+    job = runs.repeat(told, tmp_path / "one", tmp_path / "four", {"domain": [tmp_path / "e.txt"]})
+    assert job.domain == (tmp_path / "e.txt",) and job.background[0].samefile(sample / "background.txt")
 
 
 @pytest.mark.parametrize(
@@ -323,7 +337,7 @@ def test_a_damaged_manifest_is_one_line(tmp_path, termmine, manifest):
         ({"inputs": {"domain": {"path": "gone.txt", "sha256": ""}}}, "is not the manifest of a run"),
         (
             {"inputs": {"domain": {"path": "gone.txt", "sha256": ""}, "background": {"path": "b.txt", "sha256": ""}}},
-            "the domain of that run is not here",
+            "the domain of that run is not at",
         ),
         (
             {"inputs": {role: {"path": "d.txt", "sha256": ""} for role in ("domain", "background", "__class__")}},
