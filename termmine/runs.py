@@ -355,7 +355,7 @@ def _about(result: stages.Result) -> dict[str, object]:
 
 def _is_needed(sheet: Path, before: str, task: stages.Task) -> bool:
     """Whether a reader's sheet holds what the new one does not: it was written into meanwhile, or never read."""
-    if not sheet.is_file() or (manifests.digest(sheet) == before and task.sheet):
+    if not sheet.is_file() or (manifests.digest(sheet) == before and task.sheet == str(sheet)):
         return False
     try:
         return manifests.digest(sheet) != before or judging.is_filled(judging.read_verdicts(sheet))

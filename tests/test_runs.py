@@ -243,8 +243,15 @@ def test_the_index_shows_numbers_terms_figures_and_links(done):
     assert "termmine run sample" in html and "average precision" in html
 
 
-def test_a_second_run_gives_the_same_bytes(done, tmp_path):
+def test_a_second_run_gives_the_same_bytes_whatever_the_threads_the_hash_seed_and_the_place(
+    done, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "1")
+    monkeypatch.setenv("PYTHONHASHSEED", "77")
+    monkeypatch.chdir(tmp_path)
     again = run(tmp_path / "elsewhere" / "deep", fresh=True)
+    manifest = json.loads((again / "manifest.json").read_text(encoding="utf-8"))
+    assert not any(stage["reused"] for stage in manifest["stages"].values())
     for name in ("terms.csv", "words.csv", "metrics.json", "losses.csv", "ablation.csv", "judging.csv", "vectors.npz"):
         assert (again / name).read_bytes() == (done / name).read_bytes(), name
 
