@@ -8,6 +8,7 @@ shows of it: how free it stands, how firmly its words hold together, what it is 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from numbers import Integral
 
 import numpy as np
 import pandas as pd
@@ -66,6 +67,46 @@ def _counted(terms: list[str], domain: Iterable[str], background: Iterable[str])
         "background_count": there["count"].to_numpy(),
     }
     return pd.DataFrame(columns)
+
+
+def count_in_parts(terms: Sequence[str], lines: Iterable[str], *, parts: int = 60) -> pd.DataFrame:
+    """How often each term occurs along the corpus, which shows what belongs everywhere and what to a few pages.
+
+    The D documents are cut into ``parts`` runs of D / ``parts`` documents, rounded up or down; of fewer documents
+    each is a part.
+
+    Parameters
+    ----------
+    terms : distinct
+    lines : the corpus, read once
+    parts : runs of documents
+
+    Returns
+    -------
+    frame : ``term, part, count``: every term in every part, 0 where it does not occur; terms in the order given,
+        parts from 1 on; overlapping occurrences count
+
+    Raises
+    ------
+    InputError : parts is below 1, or a term is empty or comes twice
+    TypeError : the terms are one str
+
+    >>> count_in_parts(["蜂王"], ["蜂王产卵", "采蜜", "蜂王和老蜂王"], parts=2).values.tolist()   # 2 documents and 1
+    [['蜂王', 1, 1], ['蜂王', 2, 2]]
+    """
+    if isinstance(terms, str):
+        raise TypeError("terms must be a list of strings, got one str")
+    if not isinstance(parts, Integral) or parts < 1:
+        raise InputError(f"parts must be 1 or more, a whole number, got {parts!r}")
+    terms = np.array(list(terms), dtype=object)
+    if "" in terms or len(set(terms)) < terms.size:
+        raise InputError("terms must be distinct and not empty; drop repeats")
+    found = lattice.Trie(terms.tolist()).count_by_document(lines).tocoo()
+    parts = min(parts, found.shape[0])
+    part = found.row.astype(np.int64) * parts // max(found.shape[0], 1)
+    count = np.bincount(found.col * np.int64(parts) + part, found.data, terms.size * parts).astype(np.int64)
+    numbers = np.tile(np.arange(1, parts + 1), terms.size)
+    return pd.DataFrame({"term": np.repeat(terms, parts), "part": numbers, "count": count})
 
 
 # --- runs of words ----------------------------------------------------------------------------------------

@@ -26,6 +26,8 @@ if TYPE_CHECKING:  # heavy: imported where they are used
     from scipy.sparse import csr_array
 
 _BUCKETS = 1 << 17  # rows that share fastText's n-grams by hash: 52 MB at 100 dimensions
+_FEWEST = 3  # terms on a map
+_PERPLEXITY = 20  # neighbours, of a map
 _POWER_ITERATIONS = 3  # of the randomised SVD
 _BLOCK = 1 << 19  # tokens whose neighbours are counted at a time: about 200 MB at a window of 5
 
@@ -464,6 +466,69 @@ def _embed(pmi: "csr_array", config: EmbeddingConfig) -> np.ndarray:
     real = values > values[0] * max(pmi.shape) * np.finfo(np.float32).eps  # the rest is rounding
     matrix[:, : values.size][:, real] = rows[:, real] * values[real] ** config.weighting
     return matrix
+
+
+# --- a map ------------------------------------------------------------------------------------------------
+
+
+def lay_out(vectors: Vectors, terms: Iterable[str], *, seed: int = 1) -> pd.DataFrame:
+    """Places on a plane, near each other where the vectors are: t-SNE of the vectors scaled to length 1.
+
+    It begins with their first two principal components and looks at 20 neighbours or so (perplexity), at a third of
+    the terms if there are fewer than 60.
+
+    Parameters
+    ----------
+    vectors : the embedding
+    terms : those without a vector are left out (``vectors.split`` names them); some hundred make a good map
+    seed : random state
+
+    Returns
+    -------
+    frame : ``term, x, y``, each term once, in the order given
+
+    Raises
+    ------
+    InputError : fewer than 3 terms have a vector
+    TypeError : the terms are one str
+
+    Notes
+    -----
+    Who stands beside whom tells something. How far apart two heaps are, how dense one is, and the axes tell nothing.
+
+    Source: van der Maaten & Hinton (2008), by scikit-learn.
+
+    >>> vectors = Vectors(("蜂王", "花粉", "工蜂"), np.array([[1, 0], [0, 1], [2, 0]], dtype=np.float32))
+    >>> places = lay_out(vectors, ["蜂王", "工蜂", "花粉"])[["x", "y"]].to_numpy()     # two directions, two places
+    >>> [bool(np.allclose(places[0], places[i], atol=1)) for i in (1, 2)]
+    [True, False]
+    """
+    from sklearn.manifold import TSNE  # before the limit, which holds for libraries that are there
+    from threadpoolctl import threadpool_limits
+
+    if isinstance(terms, str):
+        raise TypeError("terms must be a list of strings, got one str")
+    known, missing = vectors.split(dict.fromkeys(terms))
+    if len(known) < _FEWEST:
+        raise InputError(
+            f"a map needs {_FEWEST} terms that have a vector, got {len(known)} and {len(missing)} without; give more"
+        )
+    units = vectors.units()[[vectors.row_of[term] for term in known]]
+    perplexity = min(_PERPLEXITY, len(units) / 3)
+    settings = {"max_iter": 500, "angle": 0.7, "random_state": seed, "n_jobs": 1}  # half the time of the defaults
+    with threadpool_limits(limits=1):  # no sum depends on the threads, which would but wait for one another
+        model = TSNE(perplexity=perplexity, init=_principal_plane(units), **settings)
+        places = model.fit_transform(units.astype(np.float32)).astype(float)
+    return pd.DataFrame({"term": np.array(known, dtype=object), "x": places[:, 0], "y": places[:, 1]})
+
+
+def _principal_plane(units: np.ndarray) -> np.ndarray:
+    """(n, 2) principal components of (n, size) vectors, as small as t-SNE wants its beginning; float32."""
+    centred = units - units.mean(axis=0)
+    rows, values, _ = np.linalg.svd(np.pad(centred, ((0, 0), (0, 1))), full_matrices=False)  # 1 dimension has no second
+    first = rows[:, :2] * values[:2]
+    first *= np.where(first[np.abs(first).argmax(axis=0), [0, 1]] < 0, -1, 1)  # the sign is free
+    return (first * 1e-4 / max(first[:, 0].std(), 1e-12)).astype(np.float32)
 
 
 _METHODS = {"word2vec": train_word2vec, "fasttext": train_fasttext, "ppmi-svd": train_ppmi_svd}

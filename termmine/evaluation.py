@@ -18,6 +18,7 @@ from termmine.errors import InputError
 from termmine.variants import spelling_key
 
 if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
     from scipy.sparse import csr_array
 
 STAGES = ("not in the corpus", "not a candidate", "rejected", "ranked low", "found")
@@ -176,18 +177,31 @@ def bpref(terms: Sequence[str], reference: Iterable[str], nonterms: Iterable[str
     return float((1 - np.minimum(before, bound) / bound).sum() / size)
 
 
-def precision_recall_curve(terms: Sequence[str], reference: Iterable[str]) -> pd.DataFrame:
-    """Precision, recall and F1 after each rank.
+def precision_recall_curve(terms: Sequence[str], reference: Iterable[str], *, level: float = 0.95) -> pd.DataFrame:
+    """Precision, recall and F1 after each rank, and how far the precision may be off.
+
+    Parameters
+    ----------
+    terms : ranked, best first, distinct
+    reference : terms
+    level : of the interval
 
     Returns
     -------
-    frame : ``k, precision, recall, f1``; a row a term
+    frame : ``k, precision, recall, f1, low, high``; a row a term. low and high are ``wilson`` of the terms found among
+        the first k: what k terms tell of the share in more terms of this kind. Neighbouring rows share their terms,
+        so that the band is right at each rank and not for all of them at once
+
+    >>> precision_recall_curve(["蜂王", "时间"], {"蜂王"}).round(2).values.tolist()
+    [[1.0, 1.0, 1.0, 1.0, 0.21, 1.0], [2.0, 0.5, 1.0, 0.67, 0.09, 0.91]]
     """
     hits, size = _hits(terms, reference)
     k = np.arange(1, hits.size + 1)
     found = hits.cumsum()
+    low, high = wilson(found, k, level)
     # F1 of P = found/k and R = found/size is 2·found / (k + size), which also holds where found is 0
-    return pd.DataFrame({"k": k, "precision": found / k, "recall": found / size, "f1": 2 * found / (k + size)})
+    columns = {"k": k, "precision": found / k, "recall": found / size, "f1": 2 * found / (k + size)}
+    return pd.DataFrame(columns | {"low": low, "high": high})
 
 
 def score_at(terms: Sequence[str], reference: Iterable[str], cutoffs: Iterable[int]) -> pd.DataFrame:
@@ -297,6 +311,43 @@ def score_lenient(terms: Sequence[str], reference: Iterable[str], cutoffs: Itera
 
 
 # --- how certain is it? --------------------------------------------------------------------------------------
+
+
+def wilson(successes: "ArrayLike", n: "ArrayLike", level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Wilson's score interval of a share, or of many.
+
+    (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n),  p = successes / n, z the normal quantile (1.96 at .95). It
+    stays within 0..1 and has a width where p is 0 or 1. Source: Wilson (1927).
+
+    Parameters
+    ----------
+    successes, n : how many of how many, n at least 1; numbers, or arrays that fit each other
+    level : of the interval
+
+    Returns
+    -------
+    low, high : numbers, or arrays if one was given
+
+    Raises
+    ------
+    InputError : an n is below 1 (a share of nothing is undefined), successes not in 0..n, or level not in 0..1
+
+    >>> low, high = wilson(2, 4)                            # (2 + 1.92 ± 1.96 √(1 + .96)) / (4 + 3.84)
+    >>> round(float(low), 3), round(float(high), 3)
+    (0.15, 0.85)
+    """
+    from scipy.special import ndtri  # quantiles without the whole of scipy.stats
+
+    check_level(level)
+    successes, n = np.broadcast_arrays(np.asarray(successes, dtype=float), np.asarray(n, dtype=float))
+    wrong = ~((n >= 1) & (successes >= 0) & (successes <= n))
+    if wrong.any():
+        k, of = successes[wrong][0], n[wrong][0]
+        raise InputError(f"a share needs n of 1 or more and successes in 0..n, got {k:g} of {of:g}")
+    z = ndtri((1 + level) / 2)
+    half = z * np.sqrt(successes * (1 - successes / n) + z**2 / 4)
+    low, high = ((successes + z**2 / 2 + side * half) / (n + z**2) for side in (-1, 1))
+    return np.where(successes == 0, 0.0, low)[()], np.where(successes == n, 1.0, high)[()]  # without their rounding
 
 
 def bootstrap_documents(

@@ -369,33 +369,6 @@ def _decode(path: Path) -> str:
 # --- what the verdicts are worth --------------------------------------------------------------------------------
 
 
-def wilson(successes: int, n: int, level: float = 0.95) -> tuple[float, float]:
-    """Wilson's score interval of a share.
-
-    (p + z²/2n ± z √(p(1 − p)/n + z²/4n²)) / (1 + z²/n),  p = successes / n, z the normal quantile (1.96 at .95). It
-    stays within 0..1 and has a width where p is 0 or 1. Source: Wilson (1927).
-
-    Parameters
-    ----------
-    successes, n : how many of how many, n at least 1
-    level : of the interval
-
-    Raises
-    ------
-    InputError : n is below 1 (a share of nothing is undefined), successes not in 0..n, or level not in 0..1
-
-    >>> [round(end, 3) for end in wilson(2, 4)]             # (2 + 1.92 ± 1.96 √(1 + .96)) / (4 + 3.84)
-    [0.15, 0.85]
-    """
-    evaluation.check_level(level)
-    if n < 1 or not 0 <= successes <= n:
-        raise InputError(f"a share needs n of 1 or more and successes in 0..n, got {successes!r} of {n!r}")
-    from scipy.stats import binomtest
-
-    interval = binomtest(int(successes), int(n)).proportion_ci(level, method="wilson")
-    return float(interval.low), float(interval.high)
-
-
 def corrected_precision(
     terms: Sequence[str], reference: Iterable[str], verdicts: pd.DataFrame, k: int, *, level: float = 0.95
 ) -> pd.DataFrame:
@@ -441,7 +414,7 @@ def corrected_precision(
     if unlisted and not given:
         raise InputError(f"none of the {len(unlisted)} unlisted terms among the first {k} is judged; judge some")
     accepted = given.count("yes")
-    shares = (accepted / len(given), *wilson(accepted, len(given), level)) if given else (0.0, 0.0, 0.0)
+    shares = (accepted / len(given), *evaluation.wilson(accepted, len(given), level)) if given else (0.0, 0.0, 0.0)
     corrected = [precision + len(unlisted) * share / k for share in shares]
     columns = ["k", "precision_listed", "unlisted", "judged", "accepted", "precision_corrected", "low", "high"]
     return pd.DataFrame([(k, precision, len(unlisted), len(given), accepted, *corrected)], columns=columns)

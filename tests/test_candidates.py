@@ -415,3 +415,52 @@ def test_the_plain_program_agrees(seed, monkeypatch):
     monkeypatch.setattr(ngrams, "BLOCK", [1, 7, 30, 1 << 22][seed % 4])
     rng = random.Random(seed)
     assert sum(compare(rng) for _ in range(40)) > 150
+
+
+# --- along the corpus -------------------------------------------------------------------------------------
+
+
+def test_counts_in_parts_by_hand():
+    lines = ["蜂王蜂王", "产卵", "采蜜", "蜂王和产卵", "产卵产卵产卵"]  # parts of 3 and 2 documents
+    frame = candidates.count_in_parts(["产卵", "蜂王", "无此"], iter(lines), parts=2)
+    rows = [["产卵", 1, 1], ["产卵", 2, 4], ["蜂王", 1, 2], ["蜂王", 2, 1], ["无此", 1, 0], ["无此", 2, 0]]
+    assert frame.values.tolist() == rows
+    assert frame.dtypes.astype(str).tolist()[1:] == ["int64", "int64"]
+
+
+@pytest.mark.parametrize("n", [1, 6, 7, 59, 61, 125])
+def test_parts_are_nearly_equal_and_hold_every_document(n):
+    lines = [f"蜂{chr(0x4E00 + i)}蜂" for i in range(n)]
+    frame = candidates.count_in_parts(["蜂", "蜂一蜂"], lines, parts=7)
+    sizes = frame["count"][frame["term"] == "蜂"] // 2
+    assert sizes.sum() == n and sizes.max() - sizes.min() <= 1
+    assert len(sizes) == min(n, 7)
+    first = frame[frame["term"] == "蜂一蜂"]
+    assert first["count"].tolist() == [1] + [0] * (len(first) - 1)  # the first document is in the first part
+
+
+def test_parts_sum_to_the_occurrences(sample):
+    lines = list(corpus.read_lines(sample / "domain.txt"))
+    terms = ["蜂王", "工蜂", "的"]
+    parts = candidates.count_in_parts(terms, lines).groupby("term", sort=False)["count"].sum()
+    assert parts.to_dict() == lattice.Trie(terms).occurrences(lines)["count"].to_dict()
+
+
+def test_parts_of_nothing():
+    assert candidates.count_in_parts([], LINES).empty
+    frame = candidates.count_in_parts(["蜂王"], [])
+    assert frame.empty and frame.columns.tolist() == ["term", "part", "count"]
+
+
+@pytest.mark.parametrize("parts", [0, -1, 1.5])
+def test_parts_must_be_a_number_of_runs(parts):
+    with pytest.raises(InputError, match="parts must be 1 or more"):
+        candidates.count_in_parts(["蜂王"], LINES, parts=parts)
+
+
+def test_terms_counted_in_parts_are_distinct():
+    for terms in (["蜂王", "蜂王"], ["蜂王", ""]):
+        with pytest.raises(InputError, match="distinct and not empty"):
+            candidates.count_in_parts(terms, LINES)
+    with pytest.raises(TypeError, match="one str"):
+        candidates.count_in_parts("蜂王", LINES)

@@ -479,3 +479,64 @@ def test_phrases_are_embedded_the_same_twice_over():
     lines = ["蜂王产卵采蜜", "工蜂采蜜", "蜂王蜂箱"] * 3
     one, two = (embed(lines, ["蜂王", "工蜂", "蜂王产卵"], window=2) for _ in range(2))
     assert np.array_equal(one.matrix, two.matrix)
+
+
+# --- a map ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def heaps():
+    """Three heaps of 30 terms in 8 dimensions, each around an axis of its own."""
+    rng = np.random.default_rng(0)
+    matrix = np.repeat(np.eye(8)[:3], 30, axis=0) + rng.normal(0, 0.1, (90, 8))
+    return embedding.Vectors(tuple(f"{'蜂巢蜜'[i // 30]}{i}" for i in range(90)), matrix.astype(np.float32))
+
+
+def test_neighbours_stay_neighbours_on_the_map(heaps):
+    places = embedding.lay_out(heaps, heaps.terms)
+    assert places.columns.tolist() == ["term", "x", "y"] and places["term"].tolist() == list(heaps.terms)
+    xy = places[["x", "y"]].to_numpy()
+    distance = np.linalg.norm(xy[:, None] - xy[None, :], axis=2) + np.eye(90) * 1e9
+    assert (distance.argmin(axis=1) // 30 == np.arange(90) // 30).all()
+
+
+MAP = """
+import hashlib, numpy as np
+from termmine.embedding import Vectors, lay_out
+matrix = np.random.default_rng(0).normal(size=(400, 20)).astype(np.float32)
+places = lay_out(Vectors(tuple(map(str, range(400))), matrix), map(str, range(400)))
+print(hashlib.sha256(places[["x", "y"]].to_numpy().tobytes()).hexdigest())
+"""
+
+
+def test_the_map_is_the_same_again_on_any_number_of_threads():
+    # in processes of their own: a limit does not hold for a library that is loaded later
+    threads = [dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), n) for n in ("1", "2")]
+    runs = [subprocess.run([sys.executable, "-c", MAP], env=os.environ | n, capture_output=True) for n in threads]
+    assert runs[0].stdout and runs[0].stdout == runs[1].stdout
+
+
+def test_lengths_of_vectors_do_not_move_the_map(heaps):
+    longer = embedding.Vectors(heaps.terms, heaps.matrix * np.float32(4))
+    pd.testing.assert_frame_equal(embedding.lay_out(longer, heaps.terms), embedding.lay_out(heaps, heaps.terms))
+
+
+@pytest.mark.parametrize("n", [3, 4, 10, 59, 61])
+def test_a_map_of_few_terms(heaps, n):
+    places = embedding.lay_out(heaps, heaps.terms[:n], seed=7)
+    assert np.isfinite(places[["x", "y"]].to_numpy()).all() and len(places) == n
+
+
+def test_a_map_of_poor_vectors():
+    for matrix in (np.ones((5, 4)), np.zeros((5, 4)), np.arange(5.0)[:, None] - 2):
+        vectors = embedding.Vectors(tuple("甲乙丙丁戊"), matrix.astype(np.float32))
+        assert np.isfinite(embedding.lay_out(vectors, vectors.terms)[["x", "y"]].to_numpy()).all()
+
+
+def test_a_map_has_each_known_term_once(heaps):
+    places = embedding.lay_out(heaps, ["蜂1", "没有", "蜂0", "蜂1", "巢30"])
+    assert places["term"].tolist() == ["蜂1", "蜂0", "巢30"]
+    with pytest.raises(InputError, match="needs 3 terms that have a vector, got 2 and 1 without"):
+        embedding.lay_out(heaps, ["蜂1", "没有", "蜂0", "蜂1"])
+    with pytest.raises(TypeError, match="one str"):
+        embedding.lay_out(heaps, "蜂1")

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from termmine import evaluation, lattice, ngrams
 from termmine.errors import InputError
@@ -37,7 +38,54 @@ def test_the_curve_agrees_with_the_single_values():
         assert row.recall == evaluation.recall_at_k(TERMS, REFERENCE, k)
         assert row.f1 == pytest.approx(evaluation.f1(row.precision, row.recall))
     table = evaluation.score_at(TERMS, REFERENCE, [2, 5])
-    pd.testing.assert_frame_equal(table, curve.iloc[[1, 4]].reset_index(drop=True), check_dtype=False)
+    rows = curve[["k", "precision", "recall", "f1"]].iloc[[1, 4]]
+    pd.testing.assert_frame_equal(table, rows.reset_index(drop=True), check_dtype=False)
+
+
+def test_the_curve_has_the_interval_of_each_precision():
+    curve = evaluation.precision_recall_curve(TERMS, REFERENCE)
+    for k, found, low, high in zip(curve["k"], (1, 1, 2, 3, 3), curve["low"], curve["high"], strict=True):
+        assert (low, high) == evaluation.wilson(found, k)
+    assert (curve["low"] < curve["precision"]).all()
+    narrow = evaluation.precision_recall_curve(TERMS, REFERENCE, level=0.5)
+    assert (narrow["high"] - narrow["low"] < curve["high"] - curve["low"]).all()
+    assert evaluation.precision_recall_curve([], REFERENCE).empty
+    with pytest.raises(InputError, match="level must lie"):
+        evaluation.precision_recall_curve(TERMS, REFERENCE, level=95)
+
+
+def test_wilson_by_hand():
+    z2 = 1.959964**2
+    for successes, n in ((2, 4), (8, 10), (1, 200)):
+        middle, half = successes + z2 / 2, (z2 * (successes * (n - successes) / n + z2 / 4)) ** 0.5
+        by_hand = [(middle - half) / (n + z2), (middle + half) / (n + z2)]
+        assert evaluation.wilson(successes, n) == pytest.approx(by_hand, abs=1e-6)
+    assert evaluation.wilson(0, 10) == pytest.approx((0, z2 / (10 + z2)), abs=1e-6)
+    assert evaluation.wilson(10, 10) == pytest.approx((10 / (10 + z2), 1), abs=1e-6)
+
+
+def test_wilson_laws():
+    low, high = evaluation.wilson(3, 10)
+    assert evaluation.wilson(7, 10) == pytest.approx((1 - high, 1 - low))
+    narrow = evaluation.wilson(3, 10, level=0.5)
+    assert low < narrow[0] < 0.3 < narrow[1] < high
+    for successes, n in ((1, 0), (0, 0), (-1, 4), (5, 4)):
+        with pytest.raises(InputError, match="a share needs n of 1 or more"):
+            evaluation.wilson(successes, n)
+    with pytest.raises(InputError, match="level must lie"):
+        evaluation.wilson(1, 4, level=95)
+
+
+def test_wilson_of_many_is_that_of_each_and_scipys():
+    successes, n = np.array([0, 3, 7, 1000]), np.array([1, 10, 7, 100_000])
+    low, high = evaluation.wilson(successes, n, level=0.9)
+    for i in range(4):
+        assert (low[i], high[i]) == evaluation.wilson(successes[i], n[i], level=0.9)
+        theirs = stats.binomtest(int(successes[i]), int(n[i])).proportion_ci(0.9, method="wilson")
+        assert (low[i], high[i]) == pytest.approx((theirs.low, theirs.high), abs=1e-12)
+    assert low[0] == 0 and high[2] == 1  # exactly
+    with pytest.raises(InputError, match="got 3 of 2"):
+        evaluation.wilson([1, 3], [2, 2])
 
 
 def test_seeds_are_never_scored():

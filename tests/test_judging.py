@@ -262,28 +262,6 @@ def test_the_whole_way_round(tmp_path):
 # --- what the verdicts are worth -----------------------------------------------------------------------------
 
 
-def test_wilson_by_hand():
-    z2 = 1.959964**2
-    for successes, n in ((2, 4), (8, 10), (1, 200)):
-        middle, half = successes + z2 / 2, (z2 * (successes * (n - successes) / n + z2 / 4)) ** 0.5
-        by_hand = [(middle - half) / (n + z2), (middle + half) / (n + z2)]
-        assert judging.wilson(successes, n) == pytest.approx(by_hand, abs=1e-6)
-    assert judging.wilson(0, 10) == pytest.approx((0, z2 / (10 + z2)), abs=1e-6)
-    assert judging.wilson(10, 10) == pytest.approx((10 / (10 + z2), 1), abs=1e-6)
-
-
-def test_wilson_laws():
-    low, high = judging.wilson(3, 10)
-    assert judging.wilson(7, 10) == pytest.approx((1 - high, 1 - low))
-    narrow = judging.wilson(3, 10, level=0.5)
-    assert low < narrow[0] < 0.3 < narrow[1] < high
-    for successes, n in ((1, 0), (0, 0), (-1, 4), (5, 4)):
-        with pytest.raises(InputError, match="a share needs n of 1 or more"):
-            judging.wilson(successes, n)
-    with pytest.raises(InputError, match="level must lie"):
-        judging.wilson(1, 4, level=95)
-
-
 RANKED = ["甲", "乙", "丙", "丁", "戊", "己"]
 VERDICTS = pd.DataFrame({"term": ["乙", "丙", "己", "甲"], "verdict": ["y", "否", "yes", "no"]})
 
@@ -292,7 +270,7 @@ def test_corrected_precision_by_hand():
     row = judging.corrected_precision(RANKED, ["甲", "戊"], VERDICTS, 5).iloc[0]
     # listed 甲 戊, unlisted 乙 丙 丁, judged 乙 丙, accepted 乙: (2 + 3 · 1/2) / 5
     assert row[["k", "precision_listed", "unlisted", "judged", "accepted"]].tolist() == [5, 0.4, 3, 2, 1]
-    low, high = judging.wilson(1, 2)
+    low, high = evaluation.wilson(1, 2)
     assert row[["precision_corrected", "low", "high"]].tolist() == pytest.approx(
         [0.7, (2 + 3 * low) / 5, (2 + 3 * high) / 5]
     )
