@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -52,9 +53,24 @@ def declared_parameters(stage: str) -> dict[str, object]:
 
 @functools.cache
 def _declared(path: str, modified: int) -> dict[str, object]:
-    import papermill
-
+    papermill = _papermill()
     return {name: ast.literal_eval(entry["default"]) for name, entry in papermill.inspect_notebook(path).items()}
+
+
+@functools.cache
+def _papermill() -> ModuleType:
+    """papermill, in a third of the time: jsonschema, with which it checks notebooks, would first build a grammar of
+    URIs, which takes a second, and of which a notebook's schema makes no use."""
+    grammar = "rfc3987_syntax"
+    is_there = grammar in sys.modules
+    if not is_there:
+        sys.modules[grammar] = None  # as if it were not installed; jsonschema can do without
+    try:
+        import papermill
+    finally:
+        if not is_there:
+            del sys.modules[grammar]
+    return papermill
 
 
 def imported(notebook: str | os.PathLike) -> list[str]:
@@ -146,12 +162,13 @@ def execute(
 
 
 def _arguments(folder: Path) -> list[str]:
-    """What a kernel is told: a report is not the user's history, and has nothing of his start-up files."""
+    """What a kernel is told: a report is not the user's history, has nothing of his start-up files, and no widgets."""
     (folder / IPYTHON).mkdir(exist_ok=True)
     return [
         "--IPKernelApp.log_level=CRITICAL",  # else a line a notebook about loopback sockets
         "--HistoryManager.hist_file=:memory:",
         f"--IPKernelApp.ipython_dir={(folder / IPYTHON).absolute()}",
+        "--IPKernelApp.exec_lines=__import__('os').environ.update(TERMMINE_PLAIN='1');",  # nobody will click
     ]
 
 
@@ -173,8 +190,7 @@ def _put_first(variable: str, path: Path) -> None:
 def _run_papermill(
     stage: str, values: Mapping[str, object], target: Path, kernel: Kernel | None, progress: bool
 ) -> None:
-    import papermill
-
+    papermill = _papermill()
     set_environment()
     _register_engine()
     try:

@@ -246,9 +246,14 @@ def _prepare(nb: "NotebookNode") -> None:
 
 
 def _without_bars(output: Mapping) -> Mapping | None:
-    """The output without progress bars; ``None`` if nothing is left."""
-    if any("widget" in kind or "javascript" in kind for kind in output.get("data", {})):
+    """The output without progress bars and widgets; ``None`` if nothing is left."""
+    kinds = output.get("data", {})
+    if any("javascript" in kind for kind in kinds):
         return None
+    if widgets := [kind for kind in kinds if "widget" in kind]:
+        if "text/html" not in kinds:  # which stands in for the widget
+            return None
+        output["data"] = {kind: data for kind, data in kinds.items() if kind not in widgets}
     if output.get("name") == "stderr":
         lines = [line for line in re.split("[\r\n]+", output["text"]) if line.strip() and not _BAR.search(line)]
         output["text"] = "\n".join(lines)

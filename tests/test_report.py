@@ -9,7 +9,7 @@ import numpy as np
 import pages
 import pandas as pd
 import pytest
-from nbformat.v4 import new_markdown_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from termmine import export, judging, report
 from termmine.errors import InputError
@@ -162,6 +162,19 @@ def test_what_a_notebook_shows_as_html_keeps_its_form(made):
     assert page.all("style") and ".dataframe tbody tr th" not in made["notebook"]
     assert "$y$" in page.text and "<i>" in page.text
     assert "\x1b" not in page.text
+
+
+def test_a_widget_is_left_out_and_what_stands_in_for_it_is_shown(tmp_path):
+    view = {"application/vnd.jupyter.widget-view+json": {"model_id": "7f"}, "text/plain": "Slider()"}
+    outputs = [
+        new_output("execute_result", view | {"text/html": "<p><strong>蜂王</strong> kept</p>"}),
+        new_output("display_data", view),
+        new_output("display_data", {"application/javascript": "alert(1)", "text/html": "<p>script</p>"}),
+    ]
+    nbformat.write(new_notebook(cells=[new_code_cell("", outputs=outputs)]), tmp_path / "a.ipynb")
+    page = report.notebook_page(tmp_path / "a.ipynb")
+    assert "<p><strong>蜂王</strong> kept</p>" in page
+    assert not any(left_out in page for left_out in ("model_id", "widget-view", "Slider()", "alert(1)", "<p>script"))
 
 
 def test_a_notebook_without_headings_is_named_by_its_file(tmp_path):

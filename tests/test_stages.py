@@ -1,3 +1,4 @@
+import ast
 import dataclasses
 import json
 import os
@@ -6,9 +7,11 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+import nbformat
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
-from termmine import datasets, kernels, presets, runs, stages
+from termmine import datasets, kernels, presets, runs, stages, widgets
 from termmine.errors import InputError
 
 PARAMETERS = presets.read_preset("best")
@@ -240,6 +243,26 @@ def test_what_read_a_file_that_changed_is_not_kept(inputs, tmp_path, monkeypatch
         stages.compute(task, tmp_path / "cache")
     assert stages.find(task.key, tmp_path / "cache") is None
     assert [path.name for path in (tmp_path / "cache").iterdir()] == [".locks"]
+
+
+# --- kernels ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("waiting", [True, False])
+def test_a_kernel_leaves_widgets_out_and_has_imported_what_it_will(tmp_path, monkeypatch, waiting):
+    """With and without a kernel that was started before its turn; neither leaves a name behind."""
+    monkeypatch.delenv(widgets.PLAIN, raising=False)
+    source = "import os, sys\nprint(os.environ.get('TERMMINE_PLAIN'), 'sklearn.linear_model' in sys.modules, dir())"
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(new_notebook(cells=[new_code_cell(source)], metadata=metadata), tmp_path / "in.ipynb")
+    monkeypatch.setattr(kernels, "notebook_path", lambda stage: tmp_path / "in.ipynb")
+    kernel = kernels.start("expansion", tmp_path) if waiting else None
+    kernels.execute("expansion", {}, tmp_path / "out.ipynb", kernel=kernel)
+    [output] = nbformat.read(tmp_path / "out.ipynb", as_version=4).cells[0].outputs
+    assert output.text.startswith(f"1 {waiting} [")
+    assert not {"name", "names", "line"} & set(ast.literal_eval(output.text.split(" ", 2)[2]))
+    assert widgets.PLAIN not in os.environ, "only the kernel is told"
 
 
 # --- one run at a time ----------------------------------------------------------------------------------------
