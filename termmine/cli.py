@@ -4,6 +4,7 @@ import difflib
 import functools
 import gc
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Sequence
@@ -29,6 +30,7 @@ from termmine import (
     stages,
     store,
     sweeps,
+    teaching,
 )
 from termmine.errors import InputError, NotebookError, TermmineError, shown
 
@@ -553,6 +555,24 @@ def _write_text(parts: Iterable[str], file: BinaryIO) -> None:
     for part in parts:
         file.write(part.encode("utf-8"))
     file.flush()
+
+
+@cli.command("student")
+@click.argument("folder", metavar="DIR")
+def student_command(folder: str) -> None:
+    """Write the notebooks without their solutions into DIR, to hand out.
+
+    They run to the end unanswered; each answer is checked by the cell below it. DIR may hold other files, but no
+    notebook of these names: a student's work is never overwritten.
+
+    \b
+    Example:
+      termmine student lessons
+    """
+    paths = teaching.write_copies(folder)
+    command = shlex.join(["jupyter", "lab", str(Path(folder))])
+    click.echo(f"{_number(len(paths), 'notebook')} without solutions: {Path(folder)}")
+    click.echo(f"hand the folder out; where termmine is installed, {command} opens it; begin with {paths[0].stem}")
 
 
 @cli.group("data")
