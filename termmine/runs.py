@@ -30,6 +30,7 @@ _PAGES = frozenset(f"{name}{end}" for name in NOTEBOOKS.values() for end in (".i
 _FILES = _DATA | _PAGES | {"index.html", "manifest.json"}
 _TORN = re.compile(r"\..+-[a-z0-9_]{8}(\.\w+)?")  # the temporary names of ``export.replacing``
 _FAILED = "failed"  # folder of a run that stopped where a finished one lies
+_PICKED = "my_seeds.txt"  # which a user picked in notebook 04: his, not a run's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +129,7 @@ def _check_out(out: Path) -> None:
     names = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
     # the notebooks run by hand leave no manifest, a run that was killed leaves its lock
     is_run = any((out / name).exists() for name in ("manifest.json", "words.parquet", ".lock"))
-    others = [name for name in names if name not in _FILES | {_FAILED} or not is_run]
+    others = [name for name in names if name not in _FILES | {_FAILED, _PICKED} or not is_run]
     if others:
         raise InputError(f"--out {out} holds other files than a run's, e.g. {min(others)}; give a new or empty folder")
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())

@@ -242,7 +242,10 @@ def test_data_list_names_source_and_licence(termmine):
 
 
 @pytest.mark.parametrize(
-    "command", [(), ("run",), ("discover",), ("segment",), ("data",), ("data", "list"), ("data", "get")]
+    "command",
+    [()]
+    + [(name,) for name in ("run", "discover", "segment", "sweep", "compare", "student", "data")]
+    + [("data", "list"), ("data", "get")],
 )
 def test_every_command_has_help_with_an_example(termmine, command):
     status, out, err = termmine(*command, "--help")

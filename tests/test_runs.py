@@ -8,7 +8,7 @@ import nbformat
 import numpy as np
 import pytest
 
-from termmine import corpus, embedding, export, judging, kernels, presets, runs, stages
+from termmine import corpus, embedding, export, judging, kernels, presets, runs, stages, widgets
 from termmine.errors import InputError, NotebookError
 
 FOLDER = [
@@ -82,8 +82,8 @@ def test_terms_csv_has_the_agreed_columns(done):
         assert int(row["count"]) >= text.count(row["term"])
 
 
-def scores(folder):
-    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["evaluation"]
+def scores(folder, stage="evaluation"):
+    return json.loads((folder / "metrics.json").read_text(encoding="utf-8"))[stage]
 
 
 def kept_terms(folder):
@@ -183,14 +183,18 @@ def test_a_wrong_verdict_is_told_before_anything_is_written(done, tmp_path):
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
 
 
-def test_verdicts_are_kept_and_correct_the_precision(done, tmp_path):
+def test_what_a_user_clicked_is_kept_and_corrects_the_precision(done, tmp_path):
     out = rerun(done, tmp_path / "out", {})
     sheet = judging.read_verdicts(out / "judging.csv")
     assert len(sheet) == 200 and not set(sheet["term"]) & set(export.read_frame(out / "losses.csv")["term"])
-    sheet["verdict"] = ["yes", "no"] * 100
-    judging.write_sheet(sheet, out / "judging.csv")
+    reviewer = widgets.review_terms(sheet, out / "judging.csv")
+    for verdict in ["yes", "no"] * 100:
+        reviewer.judge(verdict)
+    widgets.pick_seeds(["蜂王", "工蜂"], out / "my_seeds.txt").accept("工蜂")
     before = scores(out)["precision_at_100"]
     run(out, parameters=QUICK)
+    assert (out / "my_seeds.txt").read_text(encoding="utf-8") == "工蜂\n"
+    assert scores(out, "expansion")["seeds"] == 0  # a run takes seeds from its parameters alone
     assert judging.read_verdicts(out / "judging.csv")["verdict"].tolist() == ["yes", "no"] * 100
     metrics = scores(out)
     assert metrics["precision_at_100"] == before < metrics["precision_corrected_at_100"] < 1
