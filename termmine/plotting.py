@@ -170,6 +170,25 @@ def plot_hops(expansion: pd.DataFrame, thresholds: Sequence[float], *, ax: Axes 
     return ax
 
 
+def plot_drift(walks: pd.DataFrame, *, ax: Axes | None = None) -> Axes:
+    """How near the words of each hop are to what brought them in, a broken line, and to the nearest seed, a full one.
+
+    Parameters
+    ----------
+    walks : ``walk`` (a colour each), ``hop``, and the means ``to_parent`` and ``to_seed`` (cosines), a row a hop
+    """
+    ax = plt.gca() if ax is None else ax
+    for (walk, hops), colour in zip(walks.groupby("walk", sort=False), cycle((_SEED, *_COLOURS))):
+        for column, name, style in (("to_parent", "to the parent 上一词", "--"), ("to_seed", "to a seed 种子词", "-")):
+            form = {"linestyle": style, "color": colour, "marker": "o", "markersize": 4}
+            ax.plot(hops["hop"], hops[column], label=_literal([f"{walk}, {name}"])[0], **form)
+    ax.set(xlabel=LABELS["hop"], ylabel=LABELS["similarity"], xticks=sorted(set(walks["hop"])))
+    ax.set_ylim(min(0, walks["to_seed"].min()) - 0.05 if len(walks) else 0, 1.05)
+    if len(walks):
+        _legend(ax)
+    return ax
+
+
 def plot_precision_recall(curves: Mapping[str, pd.DataFrame], *, ax: Axes | None = None) -> Axes:
     """Precision against recall, one line a list, with its interval as a band.
 

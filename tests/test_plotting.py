@@ -59,7 +59,10 @@ LEARNED = pd.DataFrame(
 )
 SHARES = pd.DataFrame({"parameter": ["pool", "data"], "importance": [0.75, 0.2]})
 GRID = pd.DataFrame({"pool": [9, 9, 10, 10], "data": ["b", ["a"], "b", "b"], "score": [0.1, 0.2, 0.3, 0.5]})
+WALKS = pd.DataFrame({"walk": ["a", "a", "$b"], "hop": [0, 1, 0], "to_parent": [1, 0.8, 1], "to_seed": [1, -0.2, 1]})
 PICTURES = {
+    "drift": lambda ax: plotting.plot_drift(WALKS, ax=ax),
+    "no drift": lambda ax: plotting.plot_drift(WALKS.head(0), ax=ax),
     "pmi": lambda ax: plotting.plot_strength(FRAME, threshold=0.5, ax=ax),
     "cohesion": lambda ax: plotting.plot_strength(FRAME, y="cohesion", ax=ax),
     "nothing": lambda ax: plotting.plot_strength(FRAME.head(0), y="cohesion", ax=ax),
@@ -459,3 +462,11 @@ def test_names_of_many_rows_are_thinned_out(ax):
     boxes = [tick.get_window_extent() for tick in ax.get_yticklabels()]
     assert 10 < len(boxes) < 100
     assert not any(one.overlaps(other) for one, other in itertools.pairwise(boxes))
+
+
+def test_a_drift_has_a_broken_and_a_full_line_a_walk(ax):
+    plotting.plot_drift(WALKS, ax=ax)
+    drawn = [(line.get_linestyle(), line.get_xydata().tolist()) for line in ax.get_lines()]
+    assert drawn[:2] == [("--", [[0, 1], [1, 0.8]]), ("-", [[0, 1], [1, -0.2]])]
+    assert [style for style, _ in drawn] == ["--", "-"] * 2
+    assert ax.get_ylim()[0] < -0.2 and ax.get_ylim()[1] > 1

@@ -241,7 +241,10 @@ def test_the_index_shows_numbers_terms_figures_and_links(done):
     html = (done / "index.html").read_text(encoding="utf-8")
     terms = export.read_frame(done / "terms.csv")
     assert f">{terms['term'][0]}<" in html
-    assert html.count("data:image/png;base64,") == 10
+    cells = [cell for path in done.glob("0*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
+    figures = [cell.id for cell in cells if cell.id.startswith("fig-")]
+    assert {"fig-strength", "fig-tree", "fig-losses"} <= set(figures)
+    assert html.count("data:image/png;base64,") == len(figures)
     for name in presets.NOTEBOOKS.values():
         assert f'href="{name}.html"' in html
     assert "termmine run sample" in html and "average precision" in html
@@ -357,7 +360,7 @@ def test_an_empty_list_says_why(tmp_path, termmine, monkeypatch):
 
 
 def test_a_run_without_candidates_stops_at_once(tmp_path):
-    with pytest.raises(NotebookError, match=r"at cell discover: InputError: no word of two characters .*; lower"):
+    with pytest.raises(NotebookError, match=r"at cell call-discover: InputError: no word of two characters .*; lower"):
         run(tmp_path / "out", parameters={"discovery": {"method": "cohesion", "min_count": 300}})
     with pytest.raises(NotebookError, match=r"at cell call: InputError: no run of words has 12 characters; lower"):
         run(tmp_path / "out", parameters={"contrast": {"min_len": 12}})
