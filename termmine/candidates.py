@@ -89,13 +89,14 @@ def count_in_parts(terms: Sequence[str], lines: Iterable[str], *, parts: int = 6
     Raises
     ------
     InputError : parts is below 1, or a term is empty or comes twice
-    TypeError : the terms are one str
+    TypeError : the terms or the lines are one str
 
     >>> count_in_parts(["蜂王"], ["蜂王产卵", "采蜜", "蜂王和老蜂王"], parts=2).values.tolist()   # 2 documents and 1
     [['蜂王', 1, 1], ['蜂王', 2, 2]]
     """
-    if isinstance(terms, str):
-        raise TypeError("terms must be a list of strings, got one str")
+    for name, strings in (("terms", terms), ("lines", lines)):
+        if isinstance(strings, str):
+            raise TypeError(f"{name} must be a list of strings, got one str")
     if not isinstance(parts, Integral) or parts < 1:
         raise InputError(f"parts must be 1 or more, a whole number, got {parts!r}")
     terms = np.array(list(terms), dtype=object)

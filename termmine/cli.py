@@ -143,7 +143,7 @@ def _say_differences(one: dict, other: dict) -> None:
     for row in found.itertuples():
         click.echo(f"{row.kind} {row.name} differs: {row.one or 'none'} → {row.other or 'none'}")
     if not (found["kind"] == "output").any():
-        click.echo("the results are the same, byte for byte")
+        click.echo("the results of the runs are the same, byte for byte")
 
 
 def _make_job(
@@ -305,6 +305,8 @@ def compare_command(one: str, other: str) -> None:
     for run, manifest in zip((one, other), told, strict=True):
         if manifest.get("status") != "done":
             click.echo(f"{run} is no finished run: {manifest.get('status')}")
+        if changed := manifests.changed(run, manifest):
+            click.echo(f"{run} was changed after its run, by hand or in a notebook: {', '.join(changed)}")
     _say_differences(*told)
     _say_numbers(one, other)
 
@@ -570,7 +572,7 @@ def student_command(folder: str) -> None:
       termmine student lessons
     """
     paths = teaching.write_copies(folder)
-    command = shlex.join(["jupyter", "lab", str(Path(folder))])
+    command = shlex.join(["jupyter", "lab", f"./{folder}" if folder.startswith("-") else str(Path(folder))])
     click.echo(f"{_number(len(paths), 'notebook')} without solutions: {Path(folder)}")
     click.echo(f"hand the folder out; where termmine is installed, {command} opens it; begin with {paths[0].stem}")
 

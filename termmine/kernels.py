@@ -59,17 +59,18 @@ def _declared(path: str, modified: int) -> dict[str, object]:
 
 @functools.cache
 def _papermill() -> ModuleType:
-    """papermill, in a third of the time: jsonschema, with which it checks notebooks, would first build a grammar of
-    URIs, which takes a second, and of which a notebook's schema makes no use."""
+    """papermill, in a third of the time.
+
+    jsonschema, with which it checks notebooks, would first build a grammar of URIs, a second's work, which no
+    notebook's schema needs; in this process, jsonschema then does not check the format of a URI.
+    """
     grammar = "rfc3987_syntax"
-    is_there = grammar in sys.modules
-    if not is_there:
-        sys.modules[grammar] = None  # as if it were not installed; jsonschema can do without
+    sys.modules.setdefault(grammar, None)  # as if it were not installed
     try:
         import papermill
     finally:
-        if not is_there:
-            del sys.modules[grammar]
+        if sys.modules.get(grammar) is None:
+            sys.modules.pop(grammar, None)
     return papermill
 
 

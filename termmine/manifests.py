@@ -92,6 +92,13 @@ def is_whole(folder: Path, tasks: Iterable[stages.Task], *, verified: bool = Tru
     )
 
 
+def changed(run: str | os.PathLike, manifest: Mapping) -> list[str]:
+    """The results of a run that somebody wrote to since, a reader's sheet aside; missing ones are not looked for."""
+    folder = Path(run) if Path(run).is_dir() else Path(run).parent
+    told = {name: sha256 for name, sha256 in manifest["outputs"].items() if name == Path(name).name != SHEET}
+    return [name for name, sha256 in told.items() if digest(folder / name) not in ("", sha256)]
+
+
 def differences(one: Mapping, other: Mapping) -> pd.DataFrame:
     """What differs between two runs.
 

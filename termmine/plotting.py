@@ -20,7 +20,7 @@ LABELS = {
     "background_count": "background count 背景词频 (occurrences)",
     "cohesion": "cohesion 凝固度 (ratio)",
     "pmi": "PMI 互信息 (nats)",
-    "score": "contrast score 对比得分 (nats; classic: 0..1)",
+    "score": "score 得分 (nats; classic: 0..1)",
     "similarity": "cosine similarity 余弦相似度 (-1..1)",
     "density": "density 密度 (share per unit of cosine)",
     "hop": "hop 跳数 (steps from the seeds)",
@@ -28,11 +28,11 @@ LABELS = {
     "terms": "reference terms 参考术语数 (number)",
     "length": "length 词长 (characters)",
     "recall": "recall 召回率 (0..1)",
-    "precision": "precision 准确率 (0..1)",
+    "precision": "precision 精确率 (0..1)",
     "weight": "weight 权重 (nats per standard deviation)",
     "termhood": "termhood 术语度 (nats)",
     "seeds": "seeds given 种子词数 (number)",
-    "average_precision": "average precision 平均准确率 (0..1)",
+    "average_precision": "average precision 平均精确率 (0..1)",
     "importance": "share of the variance explained 解释的方差比例 (η²)",
     "part": "along the corpus 语料位置 (parts of equally many documents)",
     "x": "t-SNE 1 (no unit 无单位)",
@@ -100,10 +100,14 @@ def _scatter(ax: Axes, rows: pd.DataFrame, y: str, colour: str, name: str) -> No
 def plot_contrast(
     terms: pd.DataFrame, *, x: str = "background_count", y: str = "count", label_top: int = 25, ax: Axes | None = None
 ) -> Axes:
-    """Background count against domain count, coloured by the best score there, the best-scored terms labelled."""
+    """Background count against domain count, coloured by the best score there, the best-scored terms labelled.
+
+    A dot's area grows with the root of how many terms have these two counts.
+    """
     ax = plt.gca() if ax is None else ax
     seen = terms.sort_values("score").drop_duplicates([x, y], keep="last")  # of 100,000 terms most lie on others
-    dots = ax.scatter(seen[x], seen[y], c=seen["score"], s=6, cmap="viridis", linewidths=0)
+    together = terms.groupby([x, y]).size().loc[pd.MultiIndex.from_frame(seen[[x, y]])].to_numpy()
+    dots = ax.scatter(seen[x], seen[y], c=seen["score"], s=6 * np.sqrt(together), cmap="viridis", linewidths=0)
     plt.colorbar(dots, ax=ax, label=LABELS["score"])
     ax.set(xlabel=LABELS[x], ylabel=LABELS[y], xscale="symlog", yscale="log")
     _write_powers_out(ax)
@@ -127,10 +131,11 @@ def plot_frequencies(words: pd.DataFrame, *, column: str = "count", ax: Axes | N
 
     Parameters
     ----------
-    words : the column ``column``, whole numbers; 0 has no logarithm, so that words with it are told in the title
+    words : the column ``column``, whole numbers; 0 has no logarithm, so that words with it are told in the title; a
+        word without a number is left out
     """
     ax = plt.gca() if ax is None else ax
-    counts = words[column].to_numpy(dtype=np.int64)
+    counts = words[column].dropna().to_numpy(dtype=np.int64)
     borders = 2 ** np.arange(int(counts.max(initial=1)).bit_length() + 1)
     sizes, _ = np.histogram(counts, borders)
     ax.bar(borders[:-1], sizes, np.diff(borders), align="edge", color="tab:blue", edgecolor="white", linewidth=0.8)
@@ -306,9 +311,13 @@ def plot_heatmap(frame: pd.DataFrame, *, x: str, y: str, value: str, ax: Axes | 
     means = means.reindex(index=rows, columns=columns)
     mesh = ax.pcolormesh(means.to_numpy(), cmap="Blues", edgecolors="white", linewidth=1)
     middle = (means.min(axis=None) + means.max(axis=None)) / 2
+    largest = float(np.nanmax(np.abs(means.to_numpy()), initial=0))
+    digits = int(np.clip(2 - np.floor(np.log10(largest)), 0, 6)) if largest else 0  # three of the largest
     for (i, j), mean in np.ndenumerate(means.to_numpy()):
         if not np.isnan(mean):
-            ax.text(j + 0.5, i + 0.5, f"{mean:.3g}", ha="center", va="center", color="w" if mean > middle else "0.15")
+            ax.text(
+                j + 0.5, i + 0.5, f"{mean:.{digits}f}", ha="center", va="center", color="w" if mean > middle else "0.15"
+            )
     ax.set_xticks(np.arange(len(columns)) + 0.5, _literal(map(_short, columns)))
     ax.set_yticks(np.arange(len(rows)) + 0.5, _literal(map(_short, rows)))
     ax.set(xlabel=_literal([x])[0], ylabel=_literal([y])[0])
@@ -335,15 +344,20 @@ def plot_map(places: pd.DataFrame, *, colour: str = "hop", label_top: int = 30, 
 
     Parameters
     ----------
-    places : ``term, x, y`` and the column ``colour``. A dozen different whole numbers at most are a colour each, with
-        a legend; other numbers are shades, with a colour bar. Without a number a term is grey, as is hop -1
+    places : ``term, x, y`` and the column ``colour``. Texts, in the order in which they come, and a dozen different
+        whole numbers at most are a colour each, with a legend; other numbers are shades, with a colour bar. Without a
+        value a term is grey, as is hop -1
     """
     ax = plt.gca() if ax is None else ax
-    values = places[colour].astype(float)
+    values, names = places[colour], None
+    if not pd.api.types.is_numeric_dtype(values):
+        codes, names = pd.factorize(values)
+        values = pd.Series(codes, places.index).where(codes >= 0)
+    values = values.astype(float)
     values = values.mask(values < 0) if colour == "hop" else values
     known = values.dropna()
-    if is_discrete := known.nunique() <= _DISCRETE and (known % 1 == 0).all():
-        _map_groups(ax, places, values, colour)
+    if is_discrete := names is not None or (known.nunique() <= _DISCRETE and (known % 1 == 0).all()):
+        _map_groups(ax, places, values, colour, names)
     else:
         _map_group(ax, places[values.isna()], 8, color=_PALE)
         dots = _map_group(ax, places[values.notna()], 14, c=known, cmap=_shades())
@@ -356,14 +370,17 @@ def plot_map(places: pd.DataFrame, *, colour: str = "hop", label_top: int = 30, 
     return ax
 
 
-def _map_groups(ax: Axes, places: pd.DataFrame, values: pd.Series, column: str) -> None:
-    """A colour and a line of the legend for each value; below them the terms without one."""
+def _map_groups(
+    ax: Axes, places: pd.DataFrame, values: pd.Series, column: str, names: Sequence[str] | None = None
+) -> None:
+    """A colour and a line of the legend for each value, which is the number of a name; below them the terms without."""
     levels = sorted(values.dropna().unique())
     is_seed = [column == "hop" and level == 0 for level in levels]
     shades = iter(plt.colormaps["viridis"](np.linspace(0, 0.9, len(levels) - sum(is_seed))))
     for level, seeds in zip(levels, is_seed, strict=True):
         rows = places[values == level]
-        name = "seeds 种子词" if seeds else f"{_literal([column])[0]} {level:g}"
+        value = _literal([f"{column} {level:g}" if names is None else names[int(level)]])[0]
+        name = "seeds 种子词" if seeds else value
         style = {"edgecolors": "black", "linewidths": 0.6, "color": _SEED} if seeds else {"color": next(shades)}
         _map_group(ax, rows, 40 if seeds else 14, label=f"{name} ({len(rows):,})", zorder=3 if seeds else 2, **style)
     missing = places[values.isna()]
@@ -387,14 +404,16 @@ def plot_tree(expansion: pd.DataFrame, *, max_terms: int = 40, ax: Axes | None =
 
     Parameters
     ----------
-    expansion : ``term, hop, parent, similarity``, as ``expansion.expand_seeds`` returns it; hop -1 is left out
+    expansion : ``term, hop, parent, similarity``, as ``expansion.expand_seeds`` returns it; hop -1 is left out, and a
+        term that comes again
     """
     ax = plt.gca() if ax is None else ax
-    reached = expansion[expansion["hop"] >= 0]
+    reached = expansion[expansion["hop"] >= 0].drop_duplicates("term")
     shown = _largest_families(reached, max_terms)
-    left_out = len(reached) - len(shown)
-    title = f"{len(shown):,} of {len(reached):,} terms, {left_out:,} left out 未画出" if left_out else ""
-    ax.set_title(title, fontsize=9, loc="left")
+    if left_out := len(reached) - len(shown):
+        seeds, n_seeds = ((frame["hop"] == 0).sum() for frame in (shown, reached))
+        title = f"{len(shown):,} of {len(reached):,} terms, {seeds} of {n_seeds} seeds; {left_out:,} left out 未画出"
+        ax.set_title(title, fontsize=9, loc="left")
     ax.set(xlabel=LABELS["hop"], yticks=[])
     ax.spines[["top", "left", "right"]].set_visible(False)
     parents = _parent_rows(shown)

@@ -464,3 +464,5 @@ def test_terms_counted_in_parts_are_distinct():
             candidates.count_in_parts(terms, LINES)
     with pytest.raises(TypeError, match="one str"):
         candidates.count_in_parts("蜂王", LINES)
+    with pytest.raises(TypeError, match="one str"):
+        candidates.count_in_parts(["蜂王"], "蜂王产卵")

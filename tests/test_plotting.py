@@ -197,7 +197,7 @@ def test_a_heat_map_shows_means_in_the_order_of_the_values(ax):
     assert [label.get_text() for label in ax.get_xticklabels()] == ["9", "10"]
     assert [label.get_text() for label in ax.get_yticklabels()] == ["['a']", "b"]
     fields = {text.get_position(): text.get_text() for text in ax.texts}
-    assert fields == {(0.5, 0.5): "0.2", (0.5, 1.5): "0.1", (1.5, 1.5): "0.4"}  # of 10 and a there is no run
+    assert fields == {(0.5, 0.5): "0.200", (0.5, 1.5): "0.100", (1.5, 1.5): "0.400"}  # of 10 and a there is no run
     assert [label.get_text() for label in ax.figure.axes[1].yaxis.get_ticklabels()]
 
 
@@ -384,7 +384,7 @@ def test_the_largest_family_is_shown_first_and_all_hangs_together(ax):
     # 工蜂 brought in four terms, 蜂箱 two of them: the line 工蜂 - 蜂箱 - 巢框 before all that branches off
     plotting.plot_tree(EXPANSION, max_terms=3, ax=ax)
     assert {text.get_text() for text in ax.texts} == {"工蜂", "蜂箱", "巢框"}
-    assert ax.get_title(loc="left").startswith("3 of 7 terms, 4 left out")
+    assert ax.get_title(loc="left").startswith("3 of 7 terms, 1 of 2 seeds; 4 left out")
 
 
 @pytest.mark.parametrize("most", [1, 2, 5, 17, 40])
@@ -470,3 +470,29 @@ def test_a_drift_has_a_broken_and_a_full_line_a_walk(ax):
     assert drawn[:2] == [("--", [[0, 1], [1, 0.8]]), ("-", [[0, 1], [1, -0.2]])]
     assert [style for style, _ in drawn] == ["--", "-"] * 2
     assert ax.get_ylim()[0] < -0.2 and ax.get_ylim()[1] > 1
+
+
+def test_a_term_that_comes_again_is_drawn_once(ax):
+    plotting.plot_tree(pd.concat([EXPANSION, EXPANSION]), ax=ax)
+    assert sorted(text.get_text() for text in ax.texts) == sorted(EXPANSION["term"])
+
+
+def test_words_without_a_count_are_left_out(ax):
+    plotting.plot_frequencies(pd.DataFrame({"count": [1, 2, float("nan")]}), ax=ax)
+    assert [bar.get_height() for bar in ax.patches] == [1, 1] and ax.get_title(loc="left") == ""
+
+
+def test_kinds_are_named_in_their_order(ax):
+    kinds = pd.DataFrame({"term": list("甲乙丙丁"), "x": range(4), "y": range(4), "kind": ["z$", "a", None, "z$"]})
+    plotting.plot_map(kinds, colour="kind", ax=ax)
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [r"z\$ (2)", "a (1)", "none 无 (1)"]
+
+
+def test_a_dot_grows_with_the_terms_on_it(ax):
+    frame = pd.DataFrame(
+        {"term": list("甲乙丙丁戊"), "count": [3, 3, 3, 3, 9], "background_count": 0, "score": range(5)}
+    )
+    plotting.plot_contrast(frame, ax=ax)
+    dots = ax.collections[0]
+    sizes = zip(dots.get_offsets().tolist(), dots.get_sizes().tolist(), strict=True)
+    assert sorted(sizes) == [([0, 3], 12), ([0, 9], 6)]

@@ -293,7 +293,7 @@ def test_a_run_can_be_repeated_from_its_manifest(tmp_path, termmine, monkeypatch
     given = ("--domain", "d.txt", "--background", str(sample / "background.txt"))
     assert termmine("run", *given, "--out", "one", *quick)[0] == 0
     status, out, _ = termmine("run", "--from", "one/manifest.json", "--out", "two")
-    assert status == 0 and "the results are the same, byte for byte" in out
+    assert status == 0 and "the results of the runs are the same, byte for byte" in out
     assert not any(stage["reused"] for stage in manifests.read_manifest(tmp_path / "two")["stages"].values())
     manifest = json.loads((tmp_path / "one" / "manifest.json").read_text(encoding="utf-8"))
     manifest["versions"]["numpy"] = "0.1"
@@ -304,6 +304,12 @@ def test_a_run_can_be_repeated_from_its_manifest(tmp_path, termmine, monkeypatch
     assert "input domain differs" in out and "output terms.csv differs" in out and "are the same" not in out
     status, out, _ = termmine("compare", "one", "three")
     assert status == 0 and "input domain differs" in out and "discovery.documents: 110 → 111" in out
+    assert "was changed after its run" not in out
+    (tmp_path / "three" / "terms.csv").write_text("by hand", encoding="utf-8")
+    assert (
+        "three was changed after its run, by hand or in a notebook: terms.csv\n"
+        in termmine("compare", "one", "three")[1]
+    )
     status, _, err = termmine("run", "--from", "one", "--out", "four", "-p", "expansion.pool=5")
     assert status == 2 and "--from repeats a run as it was" in err
     (tmp_path / "d.txt").rename(tmp_path / "e.txt")

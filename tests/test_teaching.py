@@ -4,9 +4,11 @@ import re
 import shutil
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbclient import NotebookClient
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -123,6 +125,45 @@ def test_a_folder_that_cannot_be_used(tmp_path, monkeypatch):
         teaching.write_copies(tmp_path)
 
 
+def test_a_full_disk_leaves_no_half(tmp_path, monkeypatch):
+    real, calls = teaching.export.write_text, []
+
+    def write(text, path):
+        calls.append(path)
+        if len(calls) == 3:
+            raise OSError(28, "No space left on device")
+        real(text, path)
+
+    monkeypatch.setattr(teaching.export, "write_text", write)
+    with pytest.raises(InputError, match=rf"{NAMES[2]} cannot be written: No space left"):
+        teaching.write_copies(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+# --- answers -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected", "is_right"),
+    [
+        *((answer, 0.875, True) for answer in (0.875, 0.88, Fraction(7, 8), np.float64(0.875), np.float32(0.87))),
+        *((answer, 17, True) for answer in (17, 17.0, np.int64(17))),
+        *((answer, 0.875, False) for answer in (0.9, None, "0.875", [0.875], float("nan"), complex(0.875))),
+        (16, 17, False),
+    ],
+)
+def test_two_digits_are_enough(answer, expected, is_right):
+    assert teaching.is_number(answer, expected) is is_right
+
+
+def test_a_letter_is_told_by_its_digest():
+    digest = teaching.digest_letter("b", "why")
+    assert re.fullmatch("[0-9a-f]{8}", digest)
+    assert all(teaching.is_letter(answer, "why", digest) for answer in ("b", "B", " b\n", "ｂ"))
+    assert not any(teaching.is_letter(answer, "why", digest) for answer in ("a", "c", "", None, 1, "why=b"))
+    assert len({teaching.digest_letter(letter, name) for letter in "abc" for name in ("why", "verdict")}) == 6
+
+
 # --- the command ---------------------------------------------------------------------------------------------
 
 
@@ -138,6 +179,7 @@ def test_the_command_says_what_to_do_next(tmp_path, termmine, monkeypatch):
 def test_the_command_has_help_with_an_example_and_needs_a_folder(termmine):
     status, out, _ = termmine("student", "--help")
     assert status == 0 and "Example" in out and "termmine student lessons" in out
+    assert termmine("student", "")[0] == 2
     status, _, err = termmine("student")
     assert status == 2 and "Missing argument 'DIR'" in err
 
