@@ -24,9 +24,11 @@ if TYPE_CHECKING:  # imported when a view is built
     from ipywidgets import VBox, Widget
 
 PLAIN = "TERMMINE_PLAIN"
-"""The environment variable that, set to anything, leaves the widgets out of an output."""
+"""The environment variable that decides whether widgets are left out: not if it is 0 or empty."""
 
-_MOST_ROWS, _MOST_BYTES = 20_000, 2_000_000  # of a table: Jupyter drops a message of more than three megabytes
+_FRONT_ENDS = ("JPY_SESSION_NAME", "VSCODE_PID", "VSCODE_CWD", "COLAB_RELEASE_TAG")  # set by Jupyter, VS Code, Colab
+_TEMPLATES = Path(__file__).parent / "templates"
+_MOST_ROWS = 20_000  # of a table
 _LISTED = 30  # terms of a list in the explorer
 _LONGEST = 200  # characters of a seed, as ``corpus.read_terms`` wants it
 _UNTYPESET = "mathjax_ignore tex2jax_ignore"  # else $…$ would become a formula
@@ -34,100 +36,20 @@ _UNTYPESET = "mathjax_ignore tex2jax_ignore"  # else $…$ would become a formul
 Block = tuple[str, str] | list[tuple[str, str, str]] | pd.DataFrame
 """A paragraph (what is stressed, the rest), contexts (left, term, right), or a table."""
 
-# Keys of a panel go to Python, and none of them to JupyterLab, where d d deletes the cell.
-_KEYS = """
-function render({ model, el }) {
-  let wait = requestAnimationFrame(function find() {
-    const panel = el.closest(".termmine-panel");
-    if (!panel) { wait = requestAnimationFrame(find); return; }
-    panel.setAttribute("data-lm-suppress-shortcuts", "true");  // enough for the panel, not for a button in it
-    panel.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.metaKey && !event.altKey) event.stopPropagation();
-    });
-    if (!model.get("taken").length) return;
-    panel.tabIndex = 0;
-    for (const kind of ["keydown", "keyup"]) panel.addEventListener(kind, (event) => {
-      const key = event.key.toLowerCase();
-      const typed = event.target.matches("input, textarea") || event.ctrlKey || event.metaKey || event.altKey;
-      if (typed || !model.get("taken").includes(key)) return;
-      event.preventDefault();  // a space would also press the button that has the focus
-      if (kind === "keydown" && !event.repeat) model.send({ key });
-    });
-  });
-  return () => cancelAnimationFrame(wait);
-}
-export default { render };
-"""
-_ROWS = """
-function render({ model, el }) {
-  el.classList.add("termmine-rows");
-  const button = (label, term, action) => {
-    const made = document.createElement("button");
-    made.textContent = label;
-    made.className = action;
-    made.setAttribute("aria-label", `${action} ${term}`);
-    made.onclick = () => model.send({ term, action });
-    return made;
-  };
-  const draw = () => {
-    const focus = [...el.querySelectorAll("button")].indexOf(document.activeElement);
-    const actions = model.get("actions");
-    el.replaceChildren(...model.get("rows").map(([term, note]) => {
-      const row = document.createElement("div"), rest = document.createElement("small");
-      const name = actions.length ? document.createElement("span") : button(term, term, "show");
-      name.textContent = term;
-      rest.textContent = note;
-      row.append(name, rest, ...actions.map((action) => button(action, term, action)));
-      return row;
-    }));
-    el.querySelectorAll("button")[focus]?.focus();
-  };
-  model.on("change:rows", draw);
-  draw();
-}
-export default { render };
-"""
-_CSS = """
-.termmine-panel { gap: 6px; padding: 6px; max-width: 60em; color: var(--jp-ui-font-color1, inherit); }
-.termmine-panel:has(table.dataTable) { max-width: none; }
-.termmine-panel:focus { outline: none; }
-.termmine-panel[tabindex]:focus-within { box-shadow: 0 0 0 2px var(--jp-brand-color1, #1976d2); border-radius: 3px; }
-.termmine-panel .widget-html-content { line-height: 1.5; height: auto; }
-.termmine-panel .jupyter-button { height: 34px; width: auto; min-width: 6em; padding: 0 1em; }
-.termmine-panel p { margin: 0 0 .3em; }
-.termmine-panel table { border-collapse: collapse; }
-.termmine-help { color: var(--jp-ui-font-color2, #666); }
-.termmine-told { color: var(--jp-error-color1, #c62828); }
-.termmine-term { font-size: 1.9em; }
-.termmine-contexts td:nth-child(1) { text-align: right; }
-.termmine-contexts td:nth-child(2) { white-space: nowrap; }
-.termmine-contexts td { padding: .1em .25em; text-align: left; }
-.termmine-rows { box-sizing: border-box; max-height: 22em; overflow: auto; width: 100%;
-  border: 1px solid var(--jp-border-color2, #ccc); }
-.termmine-rows:empty { display: none; }
-.termmine-rows > div { display: flex; align-items: center; gap: .5em; padding: .15em .5em; }
-.termmine-rows > div:nth-child(even) { background: var(--jp-layout-color2, #eee); }
-.termmine-rows span { flex: 4; overflow-wrap: anywhere; }
-.termmine-rows small { flex: 1; color: var(--jp-ui-font-color2, #666); font-size: .92em; }
-.termmine-rows button { min-height: 2.2em; flex: none; max-width: 65%; padding: 0 .8em; cursor: pointer; font: inherit;
-  color: var(--jp-ui-font-color1, #222); background: var(--jp-layout-color1, #fff);
-  border: 1px solid var(--jp-border-color1, #bbb); border-radius: 3px; overflow-wrap: anywhere; }
-.termmine-rows button:hover, .termmine-rows button:focus-visible { border-color: var(--jp-brand-color1, #1976d2); }
-"""
-
 
 @cache
 def _anywidgets() -> tuple[type, type]:
-    """Two widgets of ours: the keys of a panel, and rows of terms with buttons."""
+    """Two widgets of ours: the keys and buttons of a panel, and rows of terms with buttons."""
     import anywidget
     import traitlets
 
     class Keys(anywidget.AnyWidget):
-        _esm, _css = _KEYS, _CSS
-        taken = traitlets.List().tag(sync=True)  # keys that Python wants
+        _esm, _css = _TEMPLATES / "panel.js", _TEMPLATES / "panel.css"
+        buttons = traitlets.List().tag(sync=True)  # [action, key, label, style]
+        off = traitlets.List().tag(sync=True)  # actions that cannot be asked for now
 
     class Rows(anywidget.AnyWidget):
-        _esm = _ROWS
+        _esm = _TEMPLATES / "rows.js"
         rows = traitlets.List().tag(sync=True)  # [term, note]
         actions = traitlets.List().tag(sync=True)  # a button each; none: the term itself is one
 
@@ -137,6 +59,17 @@ def _anywidgets() -> tuple[type, type]:
 # --- what all panels are ----------------------------------------------------------------------------------
 
 
+def is_live() -> bool:
+    """Whether somebody can click: widgets are shown, and else the plain form.
+
+    ``TERMMINE_PLAIN`` decides if it is set: 0 or empty for widgets, anything else for the plain form. Otherwise a front
+    end must have said that it is there, in the kernel's environment: JupyterLab, Jupyter Notebook, VS Code and Colab
+    do, papermill, ``jupyter nbconvert --execute`` and ``jupyter execute`` do not.
+    """
+    plain = os.environ.get(PLAIN)
+    return plain in ("", "0") if plain is not None else not os.environ.keys().isdisjoint(_FRONT_ENDS)
+
+
 class Panel(ABC):
     """What can be played with in JupyterLab, and read anywhere else.
 
@@ -144,7 +77,6 @@ class Panel(ABC):
     """
 
     _hint: ClassVar[str]  # what JupyterLab adds
-    _keys: ClassVar[Mapping[str, str]] = {}  # key: name of the control that it clicks
 
     def __init__(self) -> None:
         self.controls: dict[str, Widget] = {}
@@ -167,13 +99,14 @@ class Panel(ABC):
         """The widgets."""
         from ipywidgets import VBox
 
-        children = self._build()
-        keys = _anywidgets()[0](taken=list(self._keys))
-        keys.on_msg(lambda _, content, __: self.controls[self._keys[content["key"]]].click())
-        view = VBox([*children, keys])
+        view = VBox([*self._build(), self._keys()])
         view.add_class("termmine-panel")
         self._refresh()
         return view
+
+    def _keys(self) -> "Widget":
+        """What keeps the keys from JupyterLab."""
+        return _anywidgets()[0]()
 
     def _update(self) -> None:
         if self.controls:
@@ -184,12 +117,12 @@ class Panel(ABC):
         self.message = ""
         try:
             call()
-        except InputError as error:
+        except (InputError, OSError, UnicodeError) as error:
             self.message = str(error)
         self._update()
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        bundle = {} if os.environ.get(PLAIN) else dict(self.view._repr_mimebundle_())
+        bundle = dict(self.view._repr_mimebundle_()) if is_live() else {}
         hint: Block = ("", f"In JupyterLab this can be played with: {self._hint}")
         return bundle | {"text/plain": repr(self), "text/html": _as_html([*self._blocks(), hint])}
 
@@ -221,7 +154,8 @@ def _as_html(blocks: Sequence[Block]) -> str:
             with pd.option_context("display.max_colwidth", None):
                 parts.append(block.to_html(classes=_UNTYPESET, **form))
         elif isinstance(block, list):
-            items = (f"<li>{left}<strong>{term}</strong>{right}</li>" for left, term, right in map(_escaped, block))
+            form = "<li><span>{}</span><strong>{}</strong><span>{}</span></li>"
+            items = (form.format(*_escaped(context)) for context in block)
             parts.append(f'<ul class="{_UNTYPESET}">{"".join(items)}</ul>')
         else:
             stressed, rest = _escaped(block)
@@ -299,16 +233,16 @@ def show_table(frame: pd.DataFrame, *, rows: int = 20) -> Panel:
 
     Parameters
     ----------
-    frame : any; an index without a name is left out
+    frame : any; an index without a name is left out. Numbers have four digits, or all before the point
     rows : of a page, and of what is shown where nothing can be clicked
 
     Returns
     -------
-    panel : of more than two megabytes it holds the first rows only, and says so
+    panel : of more than 20,000 rows it holds the first only, and says so
 
     Raises
     ------
-    InputError : ``rows`` is below 1
+    InputError : ``frame`` is no DataFrame, or ``rows`` is below 1
 
     >>> show_table(pd.DataFrame({"term": ["蜂王", "巢脾"], "pmi": [2.5, 1.25]}), rows=1)
     term  pmi
@@ -316,6 +250,8 @@ def show_table(frame: pd.DataFrame, *, rows: int = 20) -> Panel:
     1 of 2 rows
     """
     evaluation.check_rank("rows", rows)
+    if not isinstance(frame, pd.DataFrame):
+        raise InputError(f"a table needs a DataFrame, got {type(frame).__name__}; call its to_frame(), if it has one")
     return _Table(frame, rows)
 
 
@@ -325,18 +261,20 @@ class _Table(Panel):
     def __init__(self, frame: pd.DataFrame, rows: int) -> None:
         super().__init__()
         named = any(name is not None for name in frame.index.names)
-        self.frame, self.rows = frame.reset_index(drop=not named), rows
+        held = frame.head(_MOST_ROWS).reset_index(drop=not named, allow_duplicates=True)
+        columns = {i: _writable(held.iloc[:, i]) for i in range(held.shape[1])}  # two may have one name
+        self.frame = pd.DataFrame(columns, index=held.index).set_axis(held.columns, axis=1).rename(columns=_text)
+        self.rows, self._total = rows, len(frame)
 
     def _blocks(self) -> list[Block]:
         head = self.frame.head(self.rows)
-        return [head, ("", f"{len(head):,} of {len(self.frame):,} rows")]
+        return [head, ("", f"{len(head):,} of {self._total:,} rows")]
 
     def _build(self) -> list["Widget"]:
         from itables.widget import ITable
 
-        self._held = _fitting(self.frame)
         table = ITable(
-            _rounded(self._held),
+            self.frame,
             pageLength=self.rows,
             layout={"topStart": "search", "topEnd": None, "bottomStart": "info", "bottomEnd": "paging"},
             maxBytes=0,
@@ -349,24 +287,28 @@ class _Table(Panel):
         return [*self.controls.values()]
 
     def _refresh(self) -> None:
-        held, all_rows = len(self._held), len(self.frame)
-        told = f"The first {held:,} of {all_rows:,} rows are here; give fewer rows or columns to search the others."
-        self.controls["note"].value = _as_html([("", told)]) if held < all_rows else ""
+        held, told = len(self.frame), "The first {:,} of {:,} rows are here; give fewer to search the others."
+        self.controls["note"].value = _as_html([("", told.format(held, self._total))]) if held < self._total else ""
 
 
-def _fitting(frame: pd.DataFrame) -> pd.DataFrame:
-    """The first rows, as many as one message can take."""
-    head = frame.head(_MOST_ROWS)
-    size = len(head.to_json(orient="values", default_handler=str))
-    return head if size <= _MOST_BYTES else head.head(max(1, len(head) * _MOST_BYTES // size))
+def _writable(column: pd.Series) -> pd.Series:
+    """Numbers as they are shown, still numbers, so that they sort; all else as text that JSON takes."""
+    if pd.api.types.is_float_dtype(column) or (pd.api.types.is_integer_dtype(column) and column.hasnans):
+        values = column.to_numpy(float, na_value=np.nan).tolist()
+        return pd.Series([float(_number(value).replace(",", "") or "nan") for value in values], column.index, float)
+    return column if column.dtype.kind in "biucmM" else column.astype(object).map(_text)
 
 
-def _rounded(frame: pd.DataFrame) -> pd.DataFrame:
-    """Floats with four digits, still numbers, so that they sort."""
-    floats = frame.select_dtypes("floating").columns
-    rounded = frame.copy()
-    rounded[floats] = frame[floats].map(lambda value: float(f"{value:.4g}"))
-    return rounded
+def _text(value: object) -> object:
+    r"""Numbers are left; half of a surrogate pair is escaped, for no message can hold it.
+
+    >>> _text("\ud800"), _text(b"a"), _text(7), _text(None)
+    ('\\ud800', "b'a'", 7, '')
+    """
+    if pd.api.types.is_number(value):
+        return value
+    missing = pd.api.types.is_scalar(value) and pd.isna(value)
+    return "" if missing else str(value).encode("utf-8", "backslashreplace").decode()
 
 
 # --- thresholds ---------------------------------------------------------------------------------------------
@@ -406,7 +348,7 @@ def explore_thresholds(frame: pd.DataFrame, thresholds: Mapping[str, float], *, 
 
 
 class ThresholdExplorer(Panel):
-    """What ``explore_thresholds`` returns."""
+    """What ``explore_thresholds`` returns; ``sliders`` has them by column once the view is built."""
 
     _hint = "move the sliders, and see which words stay."
 
@@ -417,6 +359,8 @@ class ThresholdExplorer(Panel):
         self._values = {name: self._frame[name].to_numpy(float, na_value=np.nan) for name in thresholds}
         self.thresholds = {name: float(value) for name, value in thresholds.items()}
         self._topn = topn
+        self.sliders: dict[str, Widget] = {}
+        self._notes: dict[str, Widget] = {}
 
     @property
     def kept(self) -> pd.DataFrame:
@@ -454,13 +398,11 @@ class ThresholdExplorer(Panel):
     def _build(self) -> list["Widget"]:
         self.controls = {"search": _text_box("search a word"), "lists": _html_box()}
         self.controls["search"].observe(lambda _: self._refresh(), "value")
-        lines = []
         for name, least in self.thresholds.items():
-            slider, note = _slider(name, self._frame[name], least), _html_box()
-            slider.observe(partial(self._move, name), "value")
-            self.controls |= {name: slider, f"{name} note": note}
-            lines.append(_row(slider, note))
-        return [*lines, self.controls["search"], self.controls["lists"]]
+            self.sliders[name], self._notes[name] = _slider(name, self._frame[name], least), _html_box()
+            self.sliders[name].observe(partial(self._move, name), "value")
+        lines = map(_row, self.sliders.values(), self._notes.values())
+        return [*lines, *self.controls.values()]
 
     def _move(self, name: str, change: Mapping[str, float]) -> None:
         if not math.isclose(change["new"], self.thresholds[name]):  # else the slider only rounded it
@@ -469,7 +411,7 @@ class ThresholdExplorer(Panel):
 
     def _refresh(self) -> None:
         for name, count in zip(self.thresholds, self._below().sum(axis=0).tolist(), strict=True):
-            self.controls[f"{name} note"].value = f"{count:,} below"
+            self._notes[name].value = f"{count:,} below"
         self.controls["lists"].value = _as_html(self._lists(self.controls["search"].value.strip()))
 
 
@@ -478,20 +420,22 @@ def _slider(name: str, column: pd.Series, least: float) -> "Widget":
     from ipywidgets import FloatSlider, IntSlider, Layout, SelectionSlider
 
     values = column.to_numpy(float, na_value=np.nan)
-    values = np.append(values[np.isfinite(values)], least)
-    low, high = float(values.min()), float(values.max())
-    form = {"description": name, "layout": Layout(width="auto", flex="1 1 26em"), "style": {"description_width": "8em"}}
+    values = np.append(values[np.isfinite(values)], least).clip(-1e300, 1e300)  # so that no difference is infinite
+    values[np.abs(values) < 1e-300] = 0.0
+    low, high, least = float(values.min()), float(values.max()), float(values[-1])
+    layout, style = Layout(width="auto", flex="1 1 26em"), {"description_width": "8em"}
+    form = {"value": least, "description": str(name), "layout": layout, "style": style}
     whole = pd.api.types.is_integer_dtype(column) and least == int(least)
-    if low > 0 and high / low >= 1000:
-        steps = np.geomspace(low, high, 1 + math.ceil(20 * math.log10(high / low)))
-        steps = {*(steps.round().astype(int).tolist() if whole else [float(f"{step:.3g}") for step in steps]), least}
-        return SelectionSlider(value=least, options=[(_number(float(step)), step) for step in sorted(steps)], **form)
+    if low > 0 and (tens := math.log10(high) - math.log10(low)) >= 3:
+        steps = np.geomspace(low, high, min(1 + math.ceil(20 * tens), 250)).tolist()
+        steps = {*(round(step) if whole else float(f"{step:.3g}") for step in steps), least}
+        return SelectionSlider(options=[(_number(float(step)), step) for step in sorted(steps)], **form)
     if whole:
-        return IntSlider(value=int(least), min=int(low), max=int(high), **form)
+        return IntSlider(min=int(low), max=int(high), **form | {"value": int(least)})
     step = 10.0 ** math.floor(math.log10((high - low) / 100)) if high > low else 0.1
     low, high = (least + step * turn((end - least) / step) for turn, end in ((math.floor, low), (math.ceil, high)))
-    decimals = max(0, -math.floor(math.log10(step)))
-    return FloatSlider(value=least, min=low, max=high, step=step, readout_format=f".{decimals}f", **form)
+    decimals = min(max(0, -math.floor(math.log10(step))), 20)
+    return FloatSlider(min=low, max=high, step=step, readout_format=f".{decimals}f", **form)
 
 
 # --- what is saved at once ------------------------------------------------------------------------------------
@@ -508,6 +452,8 @@ class _Saving(Panel):
             raise InputError(f"there is no folder {self._file.parent} for {self._file.name}; make it first")
 
     def _save(self, write: Callable[[Path], object]) -> None:
+        if corpus.exists(self._file) and not os.access(self._file, os.W_OK):  # to replace it would need no permission
+            raise InputError(f"{self.path} is write-protected; permit writing, and click again")
         try:
             write(self._file)
         except OSError as error:
@@ -599,8 +545,9 @@ class SeedPicker(_Saving):
 
     def _held(self) -> tuple[str, ...]:
         """What the file holds now; it is empty where all was taken back."""
-        empty = not corpus.exists(self._file) or (self._file.is_file() and not self._file.stat().st_size)
-        return () if empty else tuple(corpus.read_terms(self._file))
+        is_file = self._file.is_file() and os.access(self._file, os.R_OK)
+        blank = is_file and not self._file.read_text(encoding="utf-8-sig", errors="replace").strip()
+        return () if blank or not corpus.exists(self._file) else tuple(corpus.read_terms(self._file))
 
     def _take_up(self) -> None:
         """The file may have been edited meanwhile: then it is right."""
@@ -689,8 +636,8 @@ def review_terms(
     Parameters
     ----------
     sheet : as ``judging.make_sheet`` or ``judging.carry_verdicts`` returns it; terms with rank 0 are not asked for
-    path : where ``judging.write_sheet`` writes it; verdicts that the file holds already are taken up. It is not touched
-        before a verdict
+    path : where ``judging.write_sheet`` writes it; what was typed into that file, before or meanwhile, is right. It is
+        not touched before a verdict
     contexts : as ``judging.contexts`` returns it; without, the sheet's own context is shown
 
     Returns
@@ -699,33 +646,53 @@ def review_terms(
 
     Raises
     ------
-    InputError : a column is missing, the file is no sheet, its folder does not exist, or it and ``sheet`` hold
-        different verdicts on a term
+    InputError : a column or a term is missing, the file is no sheet, or its folder does not exist
     """
     evaluation.check_columns("the sheet", sheet, judging.COLUMNS)
+    sheet = sheet.assign(term=_texts(sheet["term"]).str.strip(), context=_texts(sheet["context"]))
+    if (sheet["term"] == "").any():
+        raise InputError("each row of the sheet must have a term; drop the rows without")
     if contexts is not None:
         evaluation.check_columns("the contexts", contexts, ("term", "left", "right"))
+        contexts = contexts[["left", "term", "right"]].apply(_texts)
     return TermReviewer(sheet, path, contexts)
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """Texts, "" where one is missing."""
+    return column.astype(object).where(column.notna(), "").astype(str)
 
 
 class TermReviewer(_Saving):
     """What ``review_terms`` returns."""
 
     _hint = "judge with y and n, space for later, backspace to go back; every verdict is saved at once."
-    _keys: ClassVar = {"y": "yes", "n": "no", " ": "later", "backspace": "back"}
+    _buttons: ClassVar = (  # action, key, label, style
+        ("yes", "y", "Yes  (y)", "mod-success"),
+        ("no", "n", "No  (n)", "mod-danger"),
+        ("later", " ", "Later  (space)", ""),
+        ("back", "backspace", "Back  (⌫)", ""),
+    )
 
     def __init__(self, sheet: pd.DataFrame, path: str | os.PathLike, contexts: pd.DataFrame | None) -> None:
         super().__init__(path)
-        self._sheet = self._taken_up(sheet)
-        self._asked = np.flatnonzero(self._sheet["rank"].to_numpy() > 0).tolist()
-        asked = contexts if contexts is None else contexts[contexts["term"].isin(sheet["term"])]
-        self._contexts = {} if asked is None else dict(list(asked.groupby("term", sort=False)))
+        self._given = self._sheet = judging.carry_verdicts(sheet, sheet.head(0))
+        self._take_up()
+        self._asked = np.flatnonzero(self._given["rank"].to_numpy() > 0).tolist()
+        self._contexts = {} if contexts is None else dict(list(contexts.groupby("term", sort=False)))
         self._back: list[int] = []
         self._at = self._next(-1)
 
     @property
     def sheet(self) -> pd.DataFrame:
-        """The sheet with the verdicts."""
+        """The sheet with what the file holds now: verdicts, notes, and columns of the reader's own.
+
+        Raises
+        ------
+        InputError : the file is no sheet any more
+        """
+        self._take_up()
+        self._update()
         return self._sheet.copy()
 
     @property
@@ -733,25 +700,40 @@ class TermReviewer(_Saving):
         """The one that is shown; "" when all are judged."""
         return "" if self._at is None else self._sheet.at[self._at, "term"]
 
+    @property
+    def _verdict(self) -> str:
+        """The one that is shown."""
+        return "" if self._at is None else self._sheet.at[self._at, "verdict"]
+
     def judge(self, verdict: str) -> None:
         """Say *yes* or *no* to the term that is shown, and go on.
 
         Raises
         ------
-        InputError : another verdict, or the file cannot be written; then nothing has changed
+        InputError : another verdict, or the file cannot be written; or its verdict on this term is another one than was
+            shown, and is shown now. Then nothing is written
         """
         if verdict not in ("yes", "no"):
             raise InputError(f"a verdict must be yes or no, got {shown(verdict)}")
         if self._at is None:
             return
-        judged = self._taken_up(self._sheet)
+        before = self._verdict
+        self._take_up()
+        if self._verdict not in (before, verdict):
+            says = self._verdict or "nothing"
+            raise InputError(f"{self.path} says {says} on {self.term} meanwhile; judge again to change it, or go on")
+        judged = self._sheet.copy()
         judged.at[self._at, "verdict"] = verdict
         self._save(partial(judging.write_sheet, judged))
         self._sheet = judged
-        self.later()
+        self._go_on()
 
     def later(self) -> None:
         """Go on to the next term without a verdict, around the list."""
+        self._take_up()
+        self._go_on()
+
+    def _go_on(self) -> None:
         if self._at is not None:
             self._back.append(self._at)
             self._at = self._next(self._at)
@@ -759,14 +741,18 @@ class TermReviewer(_Saving):
 
     def back(self) -> None:
         """Return to the term before; its verdict stays until another is given."""
+        self._take_up()
         if self._back:
             self._at = self._back.pop()
             self._update()
 
-    def _taken_up(self, sheet: pd.DataFrame) -> pd.DataFrame:
-        """The sheet, its rows where they were, with what the file says, which may have been edited meanwhile."""
-        old = judging.read_verdicts(self._file) if corpus.exists(self._file) else sheet.head(0)
-        return judging.carry_verdicts(sheet, old)
+    def _take_up(self) -> None:
+        """The file may have been edited meanwhile: then it is right. The rows stay where they were."""
+        if corpus.exists(self._file):
+            held, bare = judging.read_verdicts(self._file), self._given.copy()
+            typed = [name for name in held if name in bare and name not in judging.COLUMNS[:-2]]
+            bare.loc[bare["term"].isin(held["term"]), typed] = ""
+            self._sheet = judging.carry_verdicts(bare, held)
 
     def _next(self, row: int) -> int | None:
         left = [i for i in self._asked if self._sheet.at[i, "verdict"] == ""]
@@ -780,7 +766,7 @@ class TermReviewer(_Saving):
     def _shown_contexts(self) -> list[tuple[str, str, str]]:
         """(left, term, right) of the term that is shown."""
         if self.term in self._contexts:
-            return list(self._contexts[self.term][["left", "term", "right"]].itertuples(index=False, name=None))
+            return list(self._contexts[self.term].itertuples(index=False, name=None))
         left, mark, right = self._sheet.at[self._at, "context"].partition(f"【{self.term}】")
         return [(left, self.term if mark else "", right)] if left or mark else []
 
@@ -790,40 +776,41 @@ class TermReviewer(_Saving):
         return [self._progress()[1], (self.term, "– a term of the field?"), self._shown_contexts()]
 
     def _build(self) -> list["Widget"]:
-        from ipywidgets import Button, IntProgress, Layout
+        from ipywidgets import IntProgress, Layout
 
-        labels = {"yes": ("Yes  (y)", "success"), "no": ("No  (n)", "danger")}
-        labels |= {"later": ("Later  (space)", ""), "back": ("Back  (⌫)", "")}
-        buttons = {name: Button(description=label, button_style=style) for name, (label, style) in labels.items()}
-        calls = (partial(self.judge, "yes"), partial(self.judge, "no"), self.later, self.back)
-        for button, call in zip(buttons.values(), calls, strict=True):
-            button.on_click(partial(self._tell, call))
         bar = IntProgress(max=max(1, len(self._asked)), layout=Layout(width="auto", flex="1 1 8em"))
         boxes = {name: _html_box(f"termmine-{name}") for name in ("progress", "card", "told", "help")}
         boxes["help"].value = _as_html([("", "Click into this panel once, then the keys work.")])
-        self.controls = buttons | boxes | {"bar": bar}
-        return [_row(bar, boxes["progress"]), boxes["card"], _row(*buttons.values()), boxes["told"], boxes["help"]]
+        self.controls = boxes | {"bar": bar}
+        return [_row(bar, boxes["progress"]), boxes["card"], boxes["told"], boxes["help"]]
+
+    def _keys(self) -> "Widget":
+        keys = _anywidgets()[0](buttons=list(map(list, self._buttons)))
+        keys.on_msg(lambda _, content, __: self._press(**content))
+        self.controls["buttons"] = keys
+        return keys
+
+    def _press(self, action: str, shown: str) -> None:
+        if shown == self._shown():  # else the panel has moved on, and nobody saw what it shows now
+            calls = {"later": self.later, "back": self.back}
+            self._tell(calls.get(action, partial(self.judge, action)))
+
+    def _shown(self) -> str:
+        """What a press answers: the term, by its row, with its verdict."""
+        return "" if self._at is None else f"{self._at} {self._verdict}"
 
     def _refresh(self) -> None:
         get, (done, progress) = self.controls, self._progress()
         get["bar"].value, get["progress"].value, get["told"].value = done, _as_html([progress]), self._told()
         get["card"].value = self._card()
-        get["yes"].disabled = get["no"].disabled = get["later"].disabled = self._at is None
-        get["back"].disabled = not self._back
+        get["buttons"].off = ["yes", "no", "later"] * (self._at is None) + ["back"] * (not self._back)
 
     def _card(self) -> str:
         if self._at is None:
             return "<p>Nothing is left to judge. Evaluate again, and the verdicts count.</p>"
-        given = self._sheet.at[self._at, "verdict"]
-        said = f" <small>you said {html.escape(given)}</small>" if given else ""
-        lines = "".join(
-            f"<tr><td>{left}</td><td><strong>{term}</strong></td><td>{right}</td></tr>"
-            for left, term, right in map(_escaped, self._shown_contexts())
-        )
-        return (
-            f'<p><span class="termmine-term">{html.escape(self.term)}</span>{said}</p>'
-            f'<table class="termmine-contexts">{lines}</table>'
-        )
+        said = f" <small>you said {self._verdict}</small>" if self._verdict else ""
+        term = f'<span class="termmine-term">{html.escape(self.term)}</span>'
+        return f'<p data-shown="{self._shown()}">{term}{said}</p>' + _as_html([self._shown_contexts()])
 
 
 # --- the expansion ----------------------------------------------------------------------------------------------
@@ -834,8 +821,8 @@ def explore_expansion(expansion: pd.DataFrame) -> "ExpansionExplorer":
 
     Parameters
     ----------
-    expansion : ``term, hop, parent`` ("" for a seed), ``similarity`` (cosine to the parent's query vector), as
-        ``expansion.expand_seeds`` returns it
+    expansion : ``term, hop`` (0 for a seed; negative or missing: not reached), ``parent`` ("" for a seed),
+        ``similarity`` (cosine to the parent's query vector), as ``expansion.expand_seeds`` returns it
 
     Returns
     -------
@@ -843,11 +830,14 @@ def explore_expansion(expansion: pd.DataFrame) -> "ExpansionExplorer":
 
     Raises
     ------
-    InputError : a column is missing, or a term stands there twice
+    InputError : a column is missing, a term stands there twice, or a hop is no number
     """
     evaluation.check_columns("the expansion", expansion, ("term", "hop", "parent", "similarity"))
     if not expansion["term"].is_unique:
         raise InputError("the terms of an expansion must be distinct; give each one row")
+    hops = expansion["hop"].dropna()
+    if len(hops) and not pd.api.types.is_numeric_dtype(hops.infer_objects()):
+        raise InputError(f"the hops of an expansion must be numbers, got {shown(hops.iloc[0])}; 0 is for seeds")
     return ExpansionExplorer(expansion)
 
 
@@ -860,10 +850,12 @@ class ExpansionExplorer(Panel):
         super().__init__()
         frame = expansion[["term", "hop", "parent", "similarity"]].fillna({"parent": ""})
         frame = frame.astype({"term": str, "parent": str}).reset_index(drop=True)
+        hops = pd.Series(frame["hop"].to_numpy(float, na_value=np.nan))
+        frame["hop"] = hops.where(hops >= 0)  # else a term that was not reached
         self._frame = frame
         self._row = dict(zip(frame["term"], frame.index, strict=True))
         self._children = {parent: rows.index for parent, rows in frame.groupby("parent", sort=False)}
-        hops = frame["hop"].dropna()
+        hops = hops[hops >= 0]
         self.term: str = frame.at[hops.idxmax(), "term"] if len(hops) else next(iter(self._row), "")
 
     def choose(self, term: str) -> None:

@@ -4,10 +4,8 @@ import json
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-from contextlib import closing
 
 import nbformat
 import pytest
@@ -80,34 +78,29 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(folder):
     home = folder.parent
-    with closing(socket.create_server(("127.0.0.1", 0))) as free:
-        port = free.getsockname()[1]
     own = {f"JUPYTER_{name}_DIR": str(home / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")}
     own |= {"IPYTHONDIR": str(home / "ipython"), "ITABLES_CONFIG": "", "HOME": str(home)}
     options = {
-        "ServerApp": {"port": port, "port_retries": 0, "ip": "127.0.0.1", "root_dir": folder, "open_browser": False},
+        "ServerApp": {"ip": "127.0.0.1", "root_dir": folder, "open_browser": False},
         "IdentityProvider": {"token": TOKEN},
         "LabApp": {"expose_app_in_browser": True, "user_settings_dir": home / "settings", "news_url": None},
     }
     options["LabApp"] |= {"workspaces_dir": home / "workspaces", "extension_manager": "readonly"}
     options["LabApp"]["check_for_updates_class"] = "jupyterlab.NeverCheckForUpdate"
     arguments = [f"--{of}.{name}={value}" for of, values in options.items() for name, value in values.items()]
-    environment = {key: value for key, value in os.environ.items() if key != "TERMMINE_PLAIN"} | own
+    told = ("TERMMINE_PLAIN", "JPY_SESSION_NAME", "VSCODE_PID", "VSCODE_CWD", "COLAB_RELEASE_TAG")
+    environment = {key: value for key, value in os.environ.items() if key not in told} | own
     with open(home / "log", "wb") as log:
         command = [sys.executable, "-m", "jupyterlab", "--allow-root", *arguments]
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)
     try:
-        WebDriverWait(process, SECONDS, 0.05).until(lambda _: answers(port) or process.poll() is not None)
+        started = home / "runtime" / f"jpserver-{process.pid}.json"  # another server may have the usual port
+        WebDriverWait(process, SECONDS, 0.05).until(lambda _: read(started) or process.poll() is not None)
         assert process.poll() is None, (home / "log").read_text()
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{json.loads(read(started))['port']}"
     finally:
         process.terminate()
         process.wait(SECONDS)
-
-
-def answers(port):
-    with closing(socket.socket()) as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture(scope="module")
@@ -274,6 +267,31 @@ def test_terms_are_judged_with_the_keyboard(lab, folder):
     lab.press(" ")  # the button that was clicked has the focus, and is not pressed by the key
     lab.wait(lambda: term() == ["巢脾"])
     lab.wait(lambda: "4 of 6 judged (2 yes, 2 no; judging.csv)" in panel.text)
+
+
+def test_two_fast_keys_judge_one_term(lab, folder):
+    panel, path = lab.panel("review"), folder / "judging.csv"
+
+    def term():
+        return lab.texts(".termmine-term", panel)
+
+    def judged():
+        return int((judging.read_verdicts(path)["verdict"] != "").sum())
+
+    assert term() == ["巢脾"] and judged() == 4
+    fire = "for (const what of arguments[1]) arguments[0].dispatchEvent(new KeyboardEvent('keydown', {key: what}))"
+    lab.driver.execute_script(fire, panel, ["n", "n"])
+    lab.wait(lambda: term() == ["工蜂"] or term() == ["蜂胶"])
+    lab.press(Keys.BACKSPACE)  # its answer comes after those to both keys
+    lab.wait(lambda: term() == ["巢脾"] and "you said no" in panel.text)
+    assert judged() == 5
+    lab.driver.execute_script("for (let i = 0; i < 2; i++) arguments[0].click()", lab.all("button", panel)[0])
+    lab.wait(lambda: term() == ["蜂胶"])
+    assert judging.read_verdicts(path)["verdict"].tolist() == ["yes", "no", "yes", "no", "yes", ""]
+    lab.click("Yes (y)", panel)
+    lab.wait(lambda: "Nothing is left to judge" in panel.text)
+    lab.press(Keys.BACKSPACE)  # the button that was clicked is disabled, and the keys work nevertheless
+    lab.wait(lambda: term() == ["蜂胶"])
 
 
 def test_a_term_is_followed_back_to_its_seed(lab):

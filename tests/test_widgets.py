@@ -19,6 +19,15 @@ from termmine.errors import InputError
 
 TERMS = ["蜂王", "工蜂", "巢脾", "蜂胶"]
 HOSTILE = [*pages.HOSTILE, "a & b", "&lt;i&gt;"]
+VARIABLES = (widgets.PLAIN, "JPY_SESSION_NAME", "VSCODE_PID", "VSCODE_CWD", "COLAB_RELEASE_TAG")
+
+
+@pytest.fixture(autouse=True)
+def lab(monkeypatch):
+    """The environment of a kernel that JupyterLab starts."""
+    for name in VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("JPY_SESSION_NAME", "panels.ipynb")
 
 
 def make_words(terms=TERMS):
@@ -53,8 +62,27 @@ def click(rows, term, action):
     rows._handle_custom_msg({"term": term, "action": action}, [])
 
 
-def press(panel, key):
-    panel.view.children[-1]._handle_custom_msg({"key": key}, [])
+def press(reviewer, *actions):
+    """All at once: what was on the screen before the first of them goes with each."""
+    _ = reviewer.view
+    drawn = [attributes["data-shown"] for _, attributes in Page(card(reviewer)).tags if "data-shown" in attributes]
+    for action in actions:
+        message = {"action": action, "shown": drawn[0] if drawn else ""}
+        reviewer.controls["buttons"]._handle_custom_msg(message, [])
+
+
+def card(reviewer):
+    return reviewer.controls["card"].value
+
+
+def told(panel):
+    return html.unescape(panel.controls["told"].value)
+
+
+def held(panel):
+    """What the view of a table was given."""
+    _ = panel.view
+    return json.loads(panel.controls["table"]._dt_args["data_json"])
 
 
 def shown(rows):
@@ -84,19 +112,42 @@ def test_a_panel_is_text_html_and_where_it_can_be_clicked_a_view(tmp_path, monke
     assert list(tmp_path.iterdir()) == [], "nobody clicked"
 
 
+@pytest.mark.parametrize(
+    ("variables", "live"),
+    [
+        ({}, False),
+        ({"JPY_SESSION_NAME": "a.ipynb"}, True),
+        ({"VSCODE_PID": "7"}, True),
+        ({"VSCODE_CWD": "/"}, True),
+        ({"COLAB_RELEASE_TAG": "1"}, True),
+        ({"JPY_SESSION_NAME": "a.ipynb", widgets.PLAIN: "1"}, False),
+        ({"JPY_SESSION_NAME": "a.ipynb", widgets.PLAIN: "yes"}, False),
+        ({widgets.PLAIN: "0"}, True),
+        ({widgets.PLAIN: ""}, True),
+    ],
+)
+def test_widgets_are_shown_where_somebody_can_click(monkeypatch, variables, live):
+    monkeypatch.delenv("JPY_SESSION_NAME")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert widgets.is_live() is live
+    bundle = widgets.show_table(make_words())._repr_mimebundle_()
+    assert ("application/vnd.jupyter.widget-view+json" in bundle) is live
+
+
 def test_the_plain_form_imports_no_widgets(tmp_path):
     code = (
         "import sys; import pandas as pd; from termmine import widgets\n"
         "widgets.show_table(pd.DataFrame({'term': ['蜂王']}))._repr_mimebundle_()\n"
         "print([name for name in ('ipywidgets', 'anywidget', 'itables') if name in sys.modules])"
     )
-    environment = os.environ | {widgets.PLAIN: "1"}
+    environment = {name: value for name, value in os.environ.items() if name not in VARIABLES}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.stdout.strip() == "[]", done.stderr
 
 
 def test_the_plain_form_has_simple_tags_and_hostile_strings_are_text_in_it(tmp_path):
-    allowed = {"table", "thead", "tbody", "tr", "th", "td", "p", "strong", "ul", "li"}
+    allowed = {"table", "thead", "tbody", "tr", "th", "td", "p", "strong", "ul", "li", "span"}
     for name, panel in make_panels(tmp_path, HOSTILE).items():
         page = Page(panel._repr_mimebundle_()["text/html"])
         assert {tag for tag, _ in page.tags} <= allowed, name
@@ -114,11 +165,11 @@ def test_hostile_strings_are_text_in_the_views(tmp_path):
         _ = panel.view
         values = [box.value for box in panel.controls.values() if type(box).__name__ == "HTML"]
         tags = {tag for value in values for tag, _ in Page(value).tags}
-        assert tags <= {"p", "strong", "span", "table", "tr", "td", "small"}, name
+        assert tags <= {"p", "strong", "span", "ul", "li", "small"}, name
     cut = Page(panels["thresholds"].controls["lists"].value).text
     assert all(string in cut.replace("\u00a0", " ") for string in HOSTILE)
     assert panels["review"].controls["card"].value.count(html.escape(HOSTILE[1])) == 2  # the heading, the context
-    rows = json.loads(panels["table"].controls["table"]._dt_args["data_json"])
+    rows = held(panels["table"])
     assert [html.unescape(row[0]) for row in rows] == HOSTILE and not any("<" in row[0] for row in rows)
     assert shown(panels["seeds"].controls["offer"]) == HOSTILE  # textContent in the browser
 
@@ -136,10 +187,49 @@ def test_errors_of_a_click_are_told_in_the_panel_and_change_nothing(tmp_path):
     _ = picker.view
     path.write_bytes(b"\xff\xfe\xff")
     click(picker.controls["offer"], "蜂王", "accept")
-    assert "seeds.txt is not UTF-8" in html.unescape(picker.controls["told"].value) and picker.seeds == []
+    assert "seeds.txt is not UTF-8" in told(picker) and picker.seeds == []
     path.unlink()
     click(picker.controls["offer"], "蜂王", "accept")
-    assert picker.controls["told"].value == "" and picker.seeds == ["蜂王"]
+    assert told(picker) == "" and picker.seeds == ["蜂王"]
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (PermissionError(13, "Permission denied", "judging.csv"), "Permission denied: 'judging.csv'"),
+        (UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed"), "surrogates not allowed"),
+    ],
+)
+def test_no_click_is_silent(tmp_path, monkeypatch, error, message):
+    def refuse(*_):
+        raise error
+
+    path = tmp_path / "judging.csv"
+    judging.write_sheet(make_sheet(), path)
+    reviewer = widgets.review_terms(make_sheet(), path)
+    with monkeypatch.context() as patch:
+        patch.setattr(widgets.judging, "read_verdicts", refuse)
+        for action in ("yes", "later"):
+            press(reviewer, action)
+            assert message in told(reviewer) and reviewer.term == "蜂王"
+    press(reviewer, "yes")
+    assert told(reviewer) == "" and reviewer.term == "工蜂"
+
+
+def test_write_protected_files_are_not_replaced(tmp_path, monkeypatch):
+    seeds, sheet = tmp_path / "seeds.txt", tmp_path / "judging.csv"
+    seeds.write_text("雄蜂\n", encoding="utf-8")
+    judging.write_sheet(make_sheet(), sheet)
+    before = seeds.read_bytes(), sheet.read_bytes()
+    picker, reviewer = widgets.pick_seeds(TERMS, seeds), widgets.review_terms(make_sheet(), sheet)
+    _ = picker.view
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # root may write all
+        click(picker.controls["offer"], "蜂王", "accept")
+        press(reviewer, "yes")
+    assert "seeds.txt is write-protected" in told(picker) and "judging.csv is write-protected" in told(reviewer)
+    assert (seeds.read_bytes(), sheet.read_bytes()) == before
+    assert picker.seeds == ["雄蜂"] and reviewer.term == "蜂王" and not reviewer.sheet["verdict"].any()
 
 
 # --- a table ------------------------------------------------------------------------------------------------
@@ -150,18 +240,63 @@ def test_a_table_holds_all_rows_in_its_view_and_the_first_in_its_plain_form():
     panel = widgets.show_table(frame, rows=70)
     assert len(Page(panel._repr_mimebundle_()["text/html"]).all("tr")) == 71
     assert repr(panel).endswith("70 of 100 rows")
-    rows = json.loads(panel.controls["table"]._dt_args["data_json"])
+    rows = held(panel)
     assert len(rows) == 100 and rows[1] == ["词1", 0.3333]
     assert panel.controls["table"]._dt_args["pageLength"] == 70 and panel.controls["note"].value == ""
 
 
-def test_a_large_table_stays_below_what_jupyter_sends():
-    wide = pd.DataFrame({"term": ["蜂王产卵"] * 30_000} | {f"column {i}": np.pi for i in range(20)})
-    panel = widgets.show_table(wide)
-    _ = panel.view
-    held = panel.controls["table"]._dt_args["data_json"]
-    assert 1e6 < len(held) < 2.5e6
-    assert f"The first {len(json.loads(held)):,} of 30,000 rows are here" in panel.controls["note"].value
+def test_of_a_large_table_the_first_rows_are_held():
+    large = pd.DataFrame({"term": [f"词{i}" for i in range(20_001)]})
+    panel = widgets.show_table(large)
+    rows = held(panel)
+    assert len(rows) == 20_000 and rows[-1] == ["词19999"]
+    assert "The first 20,000 of 20,001 rows are here" in panel.controls["note"].value
+    assert repr(panel).endswith("20 of 20,001 rows")
+    panel = widgets.show_table(large.head(20_000))
+    assert len(held(panel)) == 20_000 and panel.controls["note"].value == ""
+
+
+def test_the_view_and_the_plain_form_have_the_same_numbers():
+    values = [123456.0, -123456.7, 1234.5678, 999.96, 12.3456, 0.000123456, 0.0, math.nan]
+    panel = widgets.show_table(pd.DataFrame({"value": values}))
+    numbers = [row[0] for row in held(panel)]
+    assert numbers[:-1] == [123456, -123457, 1235, 1000, 12.35, 0.0001235, 0] and numbers[-1] == "___NaN___"
+    plain = [line.strip() for line in repr(panel).splitlines()[1:-1]]
+    assert plain == ["123,456", "-123,457", "1,235", "1,000", "12.35", "0.0001235", "0", ""]
+
+
+NUMBERS = [1.23456, None]
+
+
+@pytest.mark.parametrize(
+    ("frame", "row"),
+    [
+        (pd.DataFrame({"a": pd.array(NUMBERS, dtype="Float64")}), [1.235]),
+        (pd.DataFrame({"a": pd.array(NUMBERS, dtype="double[pyarrow]")}), [1.235]),
+        (pd.DataFrame({"a": pd.array([7, None], dtype="Int64")}), [7]),
+        (pd.DataFrame({"a": pd.array(["蜂王", None], dtype="string")}), ["蜂王"]),
+        (pd.DataFrame([["蜂王", 1.23456]], columns=["a", "a"]), ["蜂王", 1.235]),
+        (pd.DataFrame({"a": [1.5]}, index=pd.Index(["蜂王"], name="a")), ["蜂王", 1.5]),
+        (pd.DataFrame({"a": [b"x"]}), ["b'x'"]),
+        (pd.DataFrame({"a": pd.Categorical(["蜂王", None])}), ["蜂王"]),
+        (pd.DataFrame({"a": np.array(["\ud800"], dtype=object)}, dtype=object), ["\\ud800"]),
+        (pd.DataFrame({"a": [["\ud800"]]}), ["['\\ud800']"]),
+        (pd.DataFrame([[1]], columns=pd.Index(["\ud800"], dtype=object)), [1]),
+    ],
+)
+def test_a_table_takes_any_frame(frame, row):
+    panel = widgets.show_table(frame)
+    assert held(panel)[0] == row
+    bundle = panel._repr_mimebundle_()
+    assert bundle["text/html"].encode() and bundle["text/plain"].encode(), "or no message can hold it"
+    assert json.dumps(panel.controls["table"].get_state(), default=str, ensure_ascii=False).encode()
+    assert "NA" not in bundle["text/plain"] and "None" not in bundle["text/plain"]
+
+
+@pytest.mark.parametrize("other", [pd.Series([1, 2]), [[1, 2]], None])
+def test_a_table_needs_a_frame(other):
+    with pytest.raises(InputError, match=f"needs a DataFrame, got {type(other).__name__}"):
+        widgets.show_table(other)
 
 
 def test_a_table_leaves_the_frame_alone_and_takes_odd_ones():
@@ -195,11 +330,11 @@ def test_sliders_and_search_change_the_lists():
     panel = widgets.explore_thresholds(make_words(), {"count": 20, "pmi": 1.0})
     _ = panel.view
     lists = panel.controls["lists"]
-    assert "Kept 3 of 4 words" in lists.value and panel.controls["count note"].value == "1 below"
-    panel.controls["count"].value = 30
+    assert "Kept 3 of 4 words" in lists.value and panel._notes["count"].value == "1 below"
+    panel.sliders["count"].value = 30
     assert "Kept 2 of 4 words" in lists.value and panel.kept["term"].tolist() == ["蜂王", "工蜂"]
-    assert panel.controls["count note"].value == "2 below"
-    panel.controls["pmi"].value = 3.5
+    assert panel._notes["count"].value == "2 below"
+    panel.sliders["pmi"].value = 3.5
     assert panel.kept["term"].tolist() == ["蜂王"] and panel.thresholds == {"count": 30, "pmi": 3.5}
     panel.controls["search"].value = "工"
     assert "Kept 0 of 1 words with 工" in lists.value and "工蜂 (pmi 3)" in lists.value
@@ -225,7 +360,7 @@ def test_a_slider_fits_its_column(values, least, kind):
     panel = widgets.explore_thresholds(words, {"value": least})
     before = panel.kept
     _ = panel.view
-    slider = panel.controls["value"]
+    slider = panel.sliders["value"]
     assert type(slider).__name__ == kind and slider.value == pytest.approx(least, abs=1e-9)
     assert panel.kept.equals(before), "a slider that nobody touched cuts nothing"
     finite = [value for value in [*values, least] if math.isfinite(value)]
@@ -239,13 +374,38 @@ def test_a_slider_fits_its_column(values, least, kind):
         assert slider.min <= min(finite) and slider.max >= max(finite)
 
 
+@pytest.mark.parametrize(
+    "values", [[-1.5e308, 1.5e308], [5e-324, 1.0], [5e-324, 1e-310], [0.0, 5e-324], [1e-300, 1.5e308], [1.0, 1 + 2e-16]]
+)
+def test_a_slider_takes_the_ends_of_what_a_float_can_be(values):
+    words = pd.DataFrame({"term": ["甲", "乙"], "value": values})
+    for least in values:
+        panel = widgets.explore_thresholds(words, {"value": least})
+        before = panel.kept
+        json.dumps(panel.view.children[0].children[0].get_state(), allow_nan=False, default=str)
+        assert panel.kept.equals(before) and panel.sliders["value"].value == pytest.approx(least, abs=1e-299, rel=1)
+
+
+def test_columns_may_have_the_names_of_controls():
+    names = ["search", "lists", "search note", "keys"]
+    panel = widgets.explore_thresholds(
+        make_words().assign(**{name: [1, 2, 3, 4] for name in names}), dict.fromkeys(names, 2)
+    )
+    _ = panel.view
+    assert list(panel.sliders) == names and "Kept 3 of 4 words" in panel.controls["lists"].value
+    panel.sliders["search"].value = 4
+    assert panel.kept["term"].tolist() == ["蜂胶"]
+    panel.controls["search"].value = "蜂王"
+    assert "Kept 0 of 1 words with 蜂王" in panel.controls["lists"].value
+
+
 def test_what_a_slider_rounds_is_no_move():
     words = pd.DataFrame({"term": ["甲", "乙"], "value": [0.1 + 0.2, 0.5]})
     panel = widgets.explore_thresholds(words, {"value": 0.1 + 0.2})
     _ = panel.view
-    panel.controls["value"].value = 0.3 + 1e-12
+    panel.sliders["value"].value = 0.3 + 1e-12
     assert len(panel.kept) == 2
-    panel.controls["value"].value = 0.31
+    panel.sliders["value"].value = 0.31
     assert len(panel.kept) == 1
 
 
@@ -317,6 +477,18 @@ def test_what_the_file_holds_is_taken_up(tmp_path):
     assert path.read_text() == "" and widgets.pick_seeds(TERMS, path).seeds == []
 
 
+@pytest.mark.parametrize("blank", [b"", b"\n \r\n", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n", "　\n".encode()])
+def test_a_file_without_a_word_holds_no_seeds(tmp_path, blank):
+    path = tmp_path / "seeds.txt"
+    path.write_bytes(blank)
+    picker = widgets.pick_seeds(TERMS, path)
+    assert picker.seeds == [] and path.read_bytes() == blank
+    picker.accept("蜂王")
+    path.write_bytes(blank)
+    picker.accept("工蜂")
+    assert corpus.read_terms(path) == ["工蜂"]
+
+
 def test_a_search_looks_at_all_terms_and_few_are_sent(tmp_path):
     picker = widgets.pick_seeds([f"词{i}" for i in range(5000)] + ["词7"], tmp_path / "seeds.txt", topn=20)
     _ = picker.view
@@ -378,31 +550,39 @@ def test_a_notebook_may_change_its_folder(tmp_path, monkeypatch):
 def test_keys_and_buttons_write_verdicts_that_count(tmp_path):
     path = tmp_path / "judging.csv"
     reviewer = widgets.review_terms(make_sheet(), path)
-    _ = reviewer.view
-    press(reviewer, "y")
+    press(reviewer, "yes")
     assert judging.read_verdicts(path)["verdict"].tolist() == ["yes", "", "", ""] and reviewer.term == "工蜂"
-    press(reviewer, " ")
+    press(reviewer, "later")
     assert reviewer.term == "巢脾"
-    reviewer.controls["no"].click()
+    press(reviewer, "no")
     assert judging.read_verdicts(path)["verdict"].tolist() == ["yes", "", "no", ""] and reviewer.term == "蜂胶"
-    press(reviewer, "backspace")
-    assert reviewer.term == "巢脾" and "you said no" in reviewer.controls["card"].value
-    press(reviewer, "y")
+    press(reviewer, "back")
+    assert reviewer.term == "巢脾" and "you said no" in card(reviewer)
+    press(reviewer, "yes")
     assert reviewer.term == "蜂胶" and reviewer.controls["bar"].value == 2
     assert "2 of 4 judged" in reviewer.controls["progress"].value
-    press(reviewer, "n")
+    press(reviewer, "no")
     assert reviewer.term == "工蜂", "what was put off comes again"
-    press(reviewer, "n")
-    assert reviewer.term == "" and "4 of 4 judged" in repr(reviewer) and reviewer.controls["yes"].disabled
-    for key in ("y", " "):
-        press(reviewer, key)  # there is nothing to judge
+    press(reviewer, "no")
+    assert reviewer.term == "" and "4 of 4 judged" in repr(reviewer)
+    assert reviewer.controls["buttons"].off == ["yes", "no", "later"]
+    press(reviewer, "yes", "later")  # there is nothing to judge
     verdicts = judging.read_verdicts(path)
     assert verdicts.values.tolist() == reviewer.sheet[verdicts.columns.tolist()].values.tolist()
     assert verdicts["verdict"].tolist() == ["yes", "no", "yes", "no"]
     corrected = judging.corrected_precision(TERMS, [], verdicts, 4)
     assert corrected["precision_corrected"].tolist() == [0.5] and corrected["judged"].tolist() == [4]
-    press(reviewer, "backspace")
+    press(reviewer, "back")
     assert reviewer.term == "工蜂"
+
+
+def test_a_press_judges_what_was_shown_or_nothing(tmp_path):
+    path = tmp_path / "judging.csv"
+    reviewer = widgets.review_terms(make_sheet(), path)
+    press(reviewer, "no", "no", "yes", "later", "back")  # while the kernel is busy
+    assert judging.read_verdicts(path)["verdict"].tolist() == ["no", "", "", ""] and reviewer.term == "工蜂"
+    press(reviewer, "back", "back", "yes")
+    assert reviewer.term == "蜂王" and judging.read_verdicts(path)["verdict"].tolist() == ["no", "", "", ""]
 
 
 def test_the_last_term_can_be_put_off_for_ever(tmp_path):
@@ -430,6 +610,9 @@ def test_verdicts_of_the_file_are_taken_up_and_never_lost(tmp_path):
     edited.loc[edited["term"] == "蜂胶", ["verdict", "note"]] = ["yes", "propolis"]  # in a spreadsheet
     judging.write_sheet(edited, path)
     assert reviewer.term == "蜂胶"
+    with pytest.raises(InputError, match="says yes on 蜂胶 meanwhile"):
+        reviewer.judge("no")
+    assert reviewer.term == "蜂胶" and judging.read_verdicts(path).equals(edited)
     reviewer.judge("no")
     after = judging.read_verdicts(path).set_index("term")
     assert after["verdict"].to_dict() == old | {"巢脾": "no", "蜂胶": "no"} and after.at["蜂胶", "note"] == "propolis"
@@ -446,17 +629,96 @@ def test_a_sheet_that_nobody_touched_is_written_byte_for_byte(tmp_path, verdicts
     assert not (tmp_path / "new.csv").exists()
 
 
-def test_verdicts_that_clash_are_told(tmp_path):
+def edit(path, term, **cells):
+    """In a spreadsheet."""
+    frame = judging.read_verdicts(path)
+    for name, cell in cells.items():
+        frame[name] = frame.get(name, "")
+        frame.loc[frame["term"] == term, name] = cell
+    judging.write_sheet(frame, path)
+
+
+def test_the_sheet_says_what_the_file_holds(tmp_path):
     path = tmp_path / "judging.csv"
+    judging.write_sheet(make_sheet(), path)
     reviewer = widgets.review_terms(make_sheet(), path)
     _ = reviewer.view
-    press(reviewer, "y")
-    judging.write_sheet(make_sheet(TERMS, ["no", "", "", ""]), path)
-    press(reviewer, "y")
-    assert "蜂王: verdict is" in reviewer.controls["told"].value and reviewer.term == "工蜂"
-    assert reviewer.sheet["verdict"].tolist() == ["yes", "", "", ""]
-    with pytest.raises(InputError, match="keep one of them"):
-        widgets.review_terms(reviewer.sheet, path)
+    edit(path, "蜂王", verdict="yes", note="queen", mine="1")
+    edit(path, "巢脾", verdict="no")
+    sheet = reviewer.sheet
+    assert sheet["verdict"].tolist() == ["yes", "", "no", ""] and sheet["note"].tolist() == ["queen", "", "", ""]
+    assert sheet["mine"].tolist() == ["1", "", "", ""] and reviewer.term == "蜂王"
+    assert "you said yes" in card(reviewer) and reviewer.controls["bar"].value == 2
+    before = path.read_bytes()
+    judging.write_sheet(sheet, path)  # as a notebook does at its end
+    assert path.read_bytes() == before
+    edit(path, "蜂王", verdict="", note="")
+    assert not reviewer.sheet.loc[0, ["verdict", "note"]].any() and reviewer.sheet.at[2, "verdict"] == "no"
+    path.unlink()
+    assert reviewer.sheet["verdict"].tolist() == ["", "", "no", ""], "without a file, what was read last"
+    path.write_text("nothing", encoding="utf-8")
+    with pytest.raises(InputError, match="missing: term, verdict"):
+        _ = reviewer.sheet
+
+
+def test_the_file_wins_over_the_sheet_that_was_given(tmp_path):
+    path = tmp_path / "judging.csv"
+    judging.write_sheet(make_sheet(TERMS[:3], ["no", "", "yes"]), path)
+    given = make_sheet(TERMS, ["yes", "yes", "", "no"])
+    assert widgets.review_terms(given, path).sheet["verdict"].tolist() == ["no", "", "yes", "no"]
+
+
+def test_nothing_is_overwritten_unseen(tmp_path):
+    path = tmp_path / "judging.csv"
+    one, other = (widgets.review_terms(make_sheet(), path) for _ in range(2))
+    press(one, "yes")
+    press(other, "no")
+    assert "judging.csv says yes on 蜂王 meanwhile" in told(other) and "you said yes" in card(other)
+    assert judging.read_verdicts(path)["verdict"].tolist() == ["yes", "", "", ""] and other.term == "蜂王"
+    press(other, "no")  # having seen it
+    assert judging.read_verdicts(path)["verdict"].tolist() == ["no", "", "", ""] and told(other) == ""
+    press(one, "back")
+    assert "you said no" in card(one)
+    edit(path, "蜂王", verdict="")
+    press(one, "yes")
+    assert "says nothing on 蜂王" in told(one) and "you said" not in card(one)
+    press(one, "later")
+    assert told(one) == "" and one.term == "工蜂" and judging.read_verdicts(path)["verdict"].tolist() == [""] * 4
+
+
+def test_what_others_judged_is_not_asked_and_what_they_took_back_is(tmp_path):
+    path = tmp_path / "judging.csv"
+    reviewer = widgets.review_terms(make_sheet(), path)
+    press(reviewer, "yes")
+    edit(path, "蜂王", verdict="")
+    edit(path, "巢脾", verdict="yes", note="comb")
+    press(reviewer, "no")
+    assert reviewer.term == "蜂胶", "巢脾 is judged"
+    press(reviewer, "no")
+    assert reviewer.term == "蜂王"
+    after = judging.read_verdicts(path)
+    assert after["verdict"].tolist() == ["", "no", "yes", "no"] and after["note"].tolist() == ["", "", "comb", ""]
+    edit(path, "工蜂", verdict="yes")
+    edit(path, "蜂王", verdict="no")
+    press(reviewer, "no")  # what the file says by now, too
+    assert (
+        reviewer.term == ""
+        and told(reviewer) == ""
+        and reviewer.sheet["verdict"].tolist() == ["no", "yes", "yes", "no"]
+    )
+
+
+def test_texts_may_be_missing(tmp_path):
+    sheet = make_sheet(TERMS[:2]).assign(context=[None, np.nan], verdict=np.nan, note=np.nan)
+    contexts = pd.DataFrame({"term": ["工蜂"] * 2, "left": [np.nan, "看"], "right": [None, "在"]})
+    reviewer = widgets.review_terms(sheet, tmp_path / "judging.csv", contexts=contexts)
+    press(reviewer, "yes")
+    assert repr(reviewer).splitlines()[2:] == [" 工蜂 ", "看 工蜂 在"] and "nan" not in card(reviewer)
+    after = reviewer.sheet
+    assert after["context"].tolist() == ["", ""] and after["verdict"].tolist() == ["yes", ""]
+    assert judging.read_verdicts(tmp_path / "judging.csv")["note"].tolist() == ["", ""]
+    with pytest.raises(InputError, match="each row of the sheet must have a term"):
+        widgets.review_terms(sheet.assign(term=[None, "蜂王"]), tmp_path / "judging.csv")
 
 
 def test_contexts_are_those_of_the_term_or_the_sheets_own(tmp_path):
@@ -467,10 +729,10 @@ def test_contexts_are_those_of_the_term_or_the_sheets_own(tmp_path):
         reviewer.later()
     assert repr(reviewer).splitlines()[1:] == ["巢脾 – a term of the field?", "换一张 巢脾 ", " 巢脾 旧了"]
     _ = reviewer.view
-    assert reviewer.controls["card"].value.count("<tr>") == 2
+    assert reviewer.controls["card"].value.count("<li>") == 2
     bare = widgets.review_terms(make_sheet().assign(context=""), tmp_path / "judging.csv")
     _ = bare.view
-    assert bare.controls["card"].value.count("<tr>") == 0
+    assert bare.controls["card"].value.count("<li>") == 0
 
 
 def test_what_a_reviewer_needs(tmp_path):
@@ -531,6 +793,21 @@ def test_an_explorer_takes_frames_that_are_not_whole():
         widgets.explore_expansion(make_walk().drop(columns="parent"))
 
 
+def test_hops_are_numbers_and_a_negative_one_is_none():
+    walk = make_walk().assign(hop=[0, 1, -1, -1])
+    panel = widgets.explore_expansion(walk)
+    assert panel.term == "工蜂"
+    panel.choose("巢脾")
+    assert repr(panel).startswith("巢脾: not reached") and panel.chain["hop"].isna().tolist() == [True, False, False]
+    _ = panel.view
+    assert dict(panel.controls["found"].rows)["巢脾"] == "not reached"
+    widgets.explore_expansion(walk.assign(hop=pd.array([0, 1, 2, None], dtype="Int64")))
+    widgets.explore_expansion(walk.assign(hop=pd.Series([0, 1, 2, None], dtype=object)))
+    for hops in (["one"] * 4, list("0123"), [0, 1, 2, "3"]):
+        with pytest.raises(InputError, match="hops of an expansion must be numbers"):
+            widgets.explore_expansion(walk.assign(hop=hops))
+
+
 def test_thousands_of_terms_are_searched_and_few_sent():
     terms = [f"词{i}" for i in range(20_000)]
     walk = pd.DataFrame({"term": terms, "hop": [0] + [1] * 19_999, "parent": [""] + [terms[0]] * 19_999})
@@ -543,7 +820,7 @@ def test_thousands_of_terms_are_searched_and_few_sent():
     assert panel.term == "词19999"
 
 
-# --- under papermill ------------------------------------------------------------------------------------------
+# --- where nobody can click -----------------------------------------------------------------------------------
 
 
 SOURCE = """
@@ -557,39 +834,37 @@ widgets.pick_seeds(words["term"], "seeds.txt")
 widgets.review_terms(sheet, "judging.csv")
 widgets.explore_expansion(words)
 """
-
-
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """(folder, notebook) by whether widgets were left out."""
-    import papermill
-
-    *setup, table, sliders, picker, reviewer, explorer = SOURCE.strip().splitlines()
-    cells = [new_code_cell("\n".join(setup)), *map(new_code_cell, (table, sliders, picker, reviewer, explorer))]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    found = {}
-    for plain in (True, False):
-        folder = tmp_path_factory.mktemp("panels")
-        nbformat.write(
-            new_notebook(cells=[new_markdown_cell("# Panels"), *cells], metadata=metadata), folder / "in.ipynb"
-        )
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(widgets.PLAIN, "1") if plain else patch.delenv(widgets.PLAIN, raising=False)
-            papermill.execute_notebook(folder / "in.ipynb", folder / "out.ipynb", cwd=folder, progress_bar=False)
-        found[plain] = folder, nbformat.read(folder / "out.ipynb", as_version=4)
-    return found
+COMMANDS = {
+    "papermill": "papermill in.ipynb out.ipynb --no-progress-bar",
+    "nbconvert": "jupyter nbconvert --to notebook --execute in.ipynb --output out.ipynb",
+    "jupyter execute": "jupyter execute in.ipynb --output out.ipynb",
+    "papermill in a session": "papermill in.ipynb out.ipynb --no-progress-bar",
+}
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("plain", [True, False])
-def test_papermill_executes_panels(executed, plain):
-    folder, notebook = executed[plain]
+@pytest.mark.parametrize("name", COMMANDS)
+def test_commands_execute_panels(tmp_path, name):
+    *setup, table, sliders, picker, reviewer, explorer = SOURCE.strip().splitlines()
+    cells = [new_code_cell("\n".join(setup)), *map(new_code_cell, (table, sliders, picker, reviewer, explorer))]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(
+        new_notebook(cells=[new_markdown_cell("# Panels"), *cells], metadata=metadata), tmp_path / "in.ipynb"
+    )
+    plain = "session" not in name
+    environment = {key: value for key, value in os.environ.items() if key not in VARIABLES}
+    environment |= {} if plain else {"JPY_SESSION_NAME": "in.ipynb"}
+    program, *arguments = COMMANDS[name].split()
+    command = [sys.executable, "-m", program, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    notebook = nbformat.read(tmp_path / "out.ipynb", as_version=4)
     outputs = [output for cell in notebook.cells[2:] for output in cell.outputs]
     assert [output.output_type for output in outputs[-5:]] == ["execute_result"] * 5
     kinds = {"text/html", "text/plain"} | ({"application/vnd.jupyter.widget-view+json"} if not plain else set())
     assert all(set(output.data) == kinds for output in outputs[-5:])
     assert ("widgets" in notebook.metadata) != plain
-    page = Page(report.notebook_page(folder / "out.ipynb"))
+    page = Page(report.notebook_page(tmp_path / "out.ipynb"))
     assert page.text.count("In JupyterLab this can be played with") == 5
     assert len(page.all("script")) == 1 and not page.all("b") and "<b>$x$</b>" in page.text
-    assert {path.name for path in folder.glob("[a-z]*.*")} == {"in.ipynb", "out.ipynb"}
+    assert {path.name for path in tmp_path.glob("[a-z]*.*")} == {"in.ipynb", "out.ipynb"}
