@@ -1,4 +1,5 @@
 import ast
+import builtins
 import json
 import re
 import shutil
@@ -11,7 +12,7 @@ import papermill
 import pytest
 from nbclient import NotebookClient
 
-from termmine import kernels, presets, stages
+from termmine import kernels, presets, stages, teaching
 
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -21,14 +22,23 @@ ANATOMY = [
     *("title", "imports", "about-parameters", "parameters", "load", "by-hand", "call", "table", "fig-", "failures"),
     *("about-exercises", *EXERCISES, "save", "summary"),
 ]
-# Chinese names that must stand beside the English ones, besides others.
+# The Chinese name that must stand right behind the English one, besides others.
 CONCEPTS = {
-    "01_discovery": ("互信息", "凝固度", "左右熵"),
-    "02_contrast": ("平滑比值",),
-    "03_embedding": ("词向量", "余弦"),
-    "04_expansion": ("种子词", "规则"),
-    "05_evaluation": ("准确率", "召回率"),
+    "00_quickstart": {"weirdness": "相对频率比", "termhood": "术语度", "rules": "过滤规则"},
+    "01_discovery": {"pmi": "互信息", "cohesion": "凝固度", "boundary entropy": "左右熵"},
+    "02_contrast": {"smoothed ratio": "平滑比值", "weirdness": "相对频率比", "termhood": "术语度"},
+    "03_embedding": {"embedding": "词向量", "cosine": "余弦", "negative sampling": "负采样"},
+    "04_expansion": {"seed words": "种子词", "rules": "过滤规则"},
+    "05_evaluation": {
+        "precision": "精确率",
+        "recall": "召回率",
+        "average precision": "平均精确率",
+        "silver list": "银标准",
+    },
+    "06_sweep": {"sweep": "参数扫描", "grid": "网格", "random states": "随机种子"},
 }
+# What the same concepts are called elsewhere; a reader meets one name.
+OTHER_NAMES = ("准确率", "点互信息", "边界熵")
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -196,9 +206,28 @@ def test_chinese_names_stand_beside_the_english_ones(path):
     text = "\n".join(sources(path, "markdown").values())
     beside = set(re.findall(r"[A-Za-z)*`²?][ (（,]+([\u4e00-\u9fff]{2,})", text))
     assert len(beside) >= 6, beside
-    for concept in CONCEPTS.get(path.stem, ()):
-        line = next((line for line in text.splitlines() if concept in line), "")
-        assert re.search(r"[A-Za-z]{3}.*$", line.partition(concept)[0]), f"{concept}: {line[:60]!r}"
+    apart = {name for english, name in CONCEPTS[path.stem].items() if not stands_beside(english, name, text)}
+    assert not apart, f"not right behind its English name: {apart}"
+    assert not [name for name in OTHER_NAMES if name in text]
+
+
+def stands_beside(english, chinese, text):
+    """Whether the Chinese name follows the English one, with no word and hardly a sign between them."""
+    return re.search(rf"\b{english}\W{{1,4}}{chinese}", text, re.IGNORECASE) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "beside"),
+    [
+        ("the **cohesion** 凝固度 of a word", True),
+        ("(`cohesion`, 凝固度)", True),
+        ("cohesion, or 凝固度", False),
+        ("How does cohesion glue? The 凝固度", False),
+        ("凝固度 is cohesion", False),
+    ],
+)
+def test_what_stands_beside_is_near_and_behind(text, beside):
+    assert stands_beside("cohesion", "凝固度", text) == beside
 
 
 @each_notebook
@@ -274,6 +303,65 @@ def test_a_check_gives_a_hint_and_says_when_the_answer_is_right(path):
         guarded = [node for node in nodes if isinstance(node, ast.If) and f"'{name}' in globals()" in ast.unparse(node)]
         inside = {id(node) for guard in guarded for node in ast.walk(guard)}
         assert all(id(node) in inside for node in asserts), f"{check} must pass unanswered"
+
+
+def tells(node, answer):
+    """Whether a node holds an answer against what anybody can read: letters or numbers, and nothing computed."""
+    if isinstance(node, ast.Compare) and not all(isinstance(op, ast.Is | ast.IsNot) for op in node.ops):
+        sides = [node.left, *node.comparators]
+    elif isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in ("isclose", "is_number", "get"):
+        sides = [*node.args, *([node.func.value] if isinstance(node.func, ast.Attribute) else [])]
+    else:
+        return False
+    used = [{n.id for n in ast.walk(side) if isinstance(n, ast.Name)} - set(dir(builtins)) for side in sides]
+    return any(answer in found for found in used) and not all(used)
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ('assert why == "b"', True),
+        ('assert "b" == str(why).strip()', True),
+        ('assert why in ("b", "B")', True),
+        ('assert {"a": False, "b": True}.get(why)', True),
+        ("assert abs(why - 0.5) < 0.01", True),
+        ("assert math.isclose(why, 1 / 2)", True),
+        ("assert teaching.is_number(why, 0.5)", True),
+        ("assert teaching.is_number(why, expected)", False),
+        ("assert why is not None and why == len(found)", False),
+        ('assert "why" in globals()', False),
+        ('assert teaching.is_letter(why, "why", "0f3a22c1")', False),
+    ],
+)
+def test_what_tells_an_answer(source, told):
+    assert any(tells(node, "why") for node in ast.walk(ast.parse(source))) == told
+
+
+@each_notebook
+def test_no_check_tells_its_answer(path):
+    code = sources(path)
+    for _, name, _, check in exercises(path):
+        told = [ast.unparse(node) for node in ast.walk(parse(code[check])) if tells(node, name)]
+        assert not told, f"{check}: whoever reads it knows the answer; compute it, or give its digest"
+
+
+@each_notebook
+def test_a_digest_is_that_of_its_solution(path):
+    code = sources(path)
+    for _, name, solution, check in exercises(path):
+        given = {
+            ast.literal_eval(node.value)
+            for node in ast.walk(parse(code[solution]))
+            if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+            if isinstance(node.value, ast.Constant)
+        }
+        calls = [node for node in ast.walk(parse(code[check])) if isinstance(node, ast.Call)]
+        asked = [call for call in calls if ast.unparse(call.func) == "teaching.is_letter"]
+        assert len(asked) == len(given), f"{check}: a letter is compared by teaching.is_letter"
+        for call, letter in zip(asked, given, strict=True):
+            assert ast.unparse(call.args[0]) == name and ast.literal_eval(call.args[1]) == name
+            if isinstance(call.args[2], ast.Constant):  # else the check computes it from the claims
+                assert call.args[2].value == teaching.digest_letter(letter, name), check
 
 
 # --- what they must not do -----------------------------------------------------------------------------------
