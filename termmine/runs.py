@@ -31,6 +31,7 @@ _FILES = _DATA | _PAGES | {"index.html", "manifest.json"}
 _TORN = re.compile(r"\..+-[a-z0-9_]{8}(\.\w+)?")  # the temporary names of ``export.replacing``
 _FAILED = "failed"  # folder of a run that stopped where a finished one lies
 _PICKED = "my_seeds.txt"  # which a user picked in notebook 04: his, not a run's
+_OTHERS = {_FAILED, _PICKED, "glossary.csv"}  # the last is that of notebook 00
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +130,7 @@ def _check_out(out: Path) -> None:
     names = [path.name for path in out.iterdir() if not path.name.startswith(".")] if out.is_dir() else []
     # the notebooks run by hand leave no manifest, a run that was killed leaves its lock
     is_run = any((out / name).exists() for name in ("manifest.json", "words.parquet", ".lock"))
-    others = [name for name in names if name not in _FILES | {_FAILED, _PICKED} or not is_run]
+    others = [name for name in names if name not in _FILES | _OTHERS or not is_run]
     if others:
         raise InputError(f"--out {out} holds other files than a run's, e.g. {min(others)}; give a new or empty folder")
     parent = next(folder for folder in (out, *out.absolute().parents) if folder.exists())
@@ -236,6 +237,8 @@ def run(
     with holding(job.out, job.command) as died:
         if died and on_message is not None:
             on_message(f"an earlier run died here: {died}" + ("" if fresh else "; what it had computed is reused"))
+        if (job.out / _PICKED).is_file() and job.seeds is None and on_message is not None:
+            on_message(f"the seeds in {job.out / _PICKED} are not used; give --seeds with that file if they should be")
         tasks = plan(job)
         with ExitStack() as stack:
             stack.callback(stages.tidy, cache)

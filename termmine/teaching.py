@@ -78,8 +78,8 @@ def student_copy(notebook: "NotebookNode") -> "NotebookNode":
 
     Returns
     -------
-    copy : solutions are blank, what they had printed too; cell ids, tags and all else stay, so that an answer is
-        found in what a student hands in. The notebook itself is not changed
+    copy : solutions are blank, and there are no outputs; cell ids, tags and all else stay, so that an answer is found
+        in what a student hands in. The notebook itself is not changed
 
     Notes
     -----
@@ -96,8 +96,9 @@ def student_copy(notebook: "NotebookNode") -> "NotebookNode":
     for cell in copy.cells:
         if "solution" in cell.metadata.get("tags", []):
             cell.source = BLANK
-            if cell.cell_type == "code":
-                cell.outputs, cell.execution_count = [], None
+        if cell.cell_type == "code":  # a teacher may have run it: a right answer would be seen
+            cell.outputs, cell.execution_count = [], None
+    copy.metadata.pop("widgets", None)
     return copy
 
 

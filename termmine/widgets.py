@@ -571,7 +571,7 @@ class SeedPicker(_Saving):
     def _blocks(self) -> list[Block]:
         offered = self._offered()
         return [
-            (f"Seeds in {self.path} ({len(self.seeds):,}):", _joined(self.seeds, _LISTED)),
+            (f"Seeds in {self._file.name} ({len(self.seeds):,}):", _joined(self.seeds, _LISTED)),
             (f"Terms to choose from ({len(offered):,}):", _joined(offered, _LISTED)),
         ]
 
@@ -611,7 +611,7 @@ class SeedPicker(_Saving):
         more = f"(the first {self._topn:,} are shown)" if len(offered) > self._topn else ""
         get["offered"].value = _as_html([(f"Terms to choose from: {len(offered):,}", more)])
         rejected = f"({len(self.rejected):,} rejected)"
-        get["picked"].value = _as_html([(f"Seeds in {self.path}: {len(self.seeds):,}", rejected)])
+        get["picked"].value = _as_html([(f"Seeds in {self._file.name}: {len(self.seeds):,}", rejected)])
         get["told"].value = self._told()
         get["undo"].disabled = not self._before
 
@@ -761,7 +761,10 @@ class TermReviewer(_Saving):
     def _progress(self) -> tuple[int, Block]:
         verdicts = self._sheet["verdict"].iloc[self._asked]
         yes, no = (verdicts == "yes").sum(), (verdicts == "no").sum()
-        return int(yes + no), (f"{yes + no:,} of {verdicts.size:,} judged", f"({yes:,} yes, {no:,} no; {self.path})")
+        return int(yes + no), (
+            f"{yes + no:,} of {verdicts.size:,} judged",
+            f"({yes:,} yes, {no:,} no; {self._file.name})",
+        )
 
     def _shown_contexts(self) -> list[tuple[str, str, str]]:
         """(left, term, right) of the term that is shown."""

@@ -35,13 +35,13 @@ def classic(tmp_path_factory):
 QUICK = {"embedding": {"compare_documents": 0}, "expansion": {"curve_draws": 0}, "evaluation": {"samples": 0}}
 
 
-def run(out, fresh=False, **changes):
+def run(out, fresh=False, on_message=None, **changes):
     from termmine import datasets
 
     files = datasets.get("sample")
     given = {"domain": (files.domain,), "background": (files.background,), "reference": files.reference} | changes
     job = runs.Job(name="sample", out=out, command="termmine run sample", **given)
-    return runs.run(job, fresh=fresh).parent
+    return runs.run(job, fresh=fresh, on_message=on_message).parent
 
 
 def rerun(done, out, parameters, **changes):
@@ -192,7 +192,9 @@ def test_what_a_user_clicked_is_kept_and_corrects_the_precision(done, tmp_path):
         reviewer.judge(verdict)
     widgets.pick_seeds(["蜂王", "工蜂"], out / "my_seeds.txt").accept("工蜂")
     before = scores(out)["precision_at_100"]
-    run(out, parameters=QUICK)
+    said = []
+    run(out, parameters=QUICK, on_message=said.append)
+    assert len(said) == 1 and said[0].startswith(f"the seeds in {out / 'my_seeds.txt'} are not used; give --seeds")
     assert (out / "my_seeds.txt").read_text(encoding="utf-8") == "工蜂\n"
     assert scores(out, "expansion")["seeds"] == 0  # a run takes seeds from its parameters alone
     assert judging.read_verdicts(out / "judging.csv")["verdict"].tolist() == ["yes", "no"] * 100
