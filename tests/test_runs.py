@@ -244,9 +244,12 @@ def test_the_index_shows_numbers_terms_figures_and_links(done):
     terms = export.read_frame(done / "terms.csv")
     assert f">{terms['term'][0]}<" in html
     cells = [cell for path in done.glob("0*.ipynb") for cell in nbformat.read(path, as_version=4).cells]
-    figures = [cell.id for cell in cells if cell.id.startswith("fig-")]
-    assert {"fig-strength", "fig-tree", "fig-losses"} <= set(figures)
-    assert html.count("data:image/png;base64,") == len(figures)
+    figures = {cell.id: [name for output in cell.outputs for name in output.get("data", {})]
+               for cell in cells if cell.id.startswith("fig-")}  # fmt: skip
+    not_drawn = [name for name, kinds in figures.items() if "image/png" not in kinds]
+    assert not_drawn == ["fig-learning"]  # the sample has too few terms for two numbers of seeds
+    drawn = sum("image/png" in output.get("data", {}) for cell in cells for output in cell.get("outputs", []))
+    assert html.count("data:image/png;base64,") == drawn >= len(figures) - 1
     for name in presets.NOTEBOOKS.values():
         assert f'href="{name}.html"' in html
     assert "termmine run sample" in html and "average precision" in html
