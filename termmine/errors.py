@@ -4,9 +4,14 @@ Every message says what must hold, what came and what to do about it. The comman
 message alone and ends with status 2 for an ``InputError``, 1 for anything else.
 """
 
+import re
 import reprlib
 from collections.abc import Sequence
 
+# To the last @ of a word: a password that should have been percent-encoded may hold one itself.
+_PASSWORD = re.compile(r"(://[^\s/:@]*:)\S*@")
+_WHOLE = re.compile(r"\A([\w+.-]+://[^\s/:@]*:).*@", re.DOTALL)  # of a text that is a URL: it may hold blanks, too
+_SECRET = re.compile(r"((?:password|passwd|pwd|secret|token|signature|api_?key)=)[^&\s'\"]+", re.IGNORECASE)
 _SHORT = reprlib.Repr()  # looks at a few items of a few levels only
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 80, 80, 40
 
@@ -23,12 +28,36 @@ def shown(value: object) -> str:
         return f"a huge {type(value).__name__}"
 
 
+def masked(text: str) -> str:
+    """A text without the passwords of the URLs in it.
+
+    >>> masked("postgresql://ann:secret@db.example/news?sslpassword=x&sslmode=require")
+    'postgresql://ann:***@db.example/news?sslpassword=***&sslmode=require'
+    """
+    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1***@", _WHOLE.sub(r"\1***@", text)))
+
+
 class TermmineError(Exception):
     """Base of every error that termmine raises on purpose."""
 
 
 class InputError(TermmineError, ValueError):
     """A file, parameter or list that cannot be used as it is."""
+
+
+class UnreadableError(InputError):
+    """One document of a source that cannot be read.
+
+    Parameters
+    ----------
+    place : file and row or byte, as ``my.jsonl, row 12``
+    reason : what is wrong, the same words for every such document
+    remedy : what to do
+    """
+
+    def __init__(self, place: str, reason: str, remedy: str) -> None:
+        self.place, self.reason, self.remedy = place, reason, remedy
+        super().__init__(masked(f"{place}: {reason}; {remedy}"))
 
 
 class UnknownParameterError(InputError):

@@ -130,7 +130,7 @@ def read_frame(path: str | os.PathLike) -> pd.DataFrame:
     path = Path(path)
     if not path.exists():
         raise InputError(f"there is no {path}; run the notebooks before this one, in order, into the same out_dir")
-    texts = dict.fromkeys(("term", "parent", "head", "relation", "spelling", "rejected_by"), str)
+    texts = dict.fromkeys(("term", "parent", "head", "relation", "spelling", "known", "rejected_by"), str)
     missing = {"similarity": [""], "cohesion": [""]}
     try:
         if path.suffix == ".parquet":

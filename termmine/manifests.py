@@ -53,8 +53,9 @@ def _checked(manifest: dict) -> dict:
     if not {"domain", "background"} <= roles <= {*stages.ROLES, "sheet"}:
         raise ValueError
     name = str(manifest.get("name", ""))
-    known = name if name in datasets.SETS or name.isidentifier() else "own"  # it names a folder
-    return manifest | {"name": known, "outputs": dict(manifest.get("outputs", {}))}
+    known = name if datasets.is_name(name) else "own"  # it names a folder
+    sources = {role: dict(said) for role, said in manifest.get("sources", {}).items()}
+    return manifest | {"name": known, "sources": sources, "outputs": dict(manifest.get("outputs", {}))}
 
 
 def read_metrics(run: str | os.PathLike) -> dict[str, float]:

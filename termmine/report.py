@@ -83,7 +83,10 @@ def _cell(value: object, form: str = ",.3f") -> str:
 
 # --- a run's index ------------------------------------------------------------------------------------------
 
-_SHOWN = ("rank", "term", "head", "score", "count", "doc_freq", "background_count", "hop", "parent", "similarity")
+_SHOWN = (
+    *("rank", "term", "head", "score", "count", "doc_freq", "background_count", "known"),
+    *("hop", "parent", "similarity"),
+)
 
 
 def index_page(run: str | os.PathLike, manifest: Mapping, *, topn: int = 1000) -> str:
@@ -97,7 +100,7 @@ def index_page(run: str | os.PathLike, manifest: Mapping, *, topn: int = 1000) -
     """
     run = Path(run)
     terms = export.read_frame(run / "terms.csv")
-    columns = [name for name in _SHOWN if name in terms]
+    columns = [name for name in _SHOWN if name in terms and (name != "known" or terms[name].any())]
     kept = terms.loc[terms["rejected_by"] == "", columns].head(topn)
     parameters = _parameters(manifest["parameters"])
     usual = _parameters(presets.read_preset(manifest["preset"]) if manifest["preset"] in presets.PRESETS else {})
@@ -108,7 +111,7 @@ def index_page(run: str | os.PathLike, manifest: Mapping, *, topn: int = 1000) -
         numbers=list(_headlines(export.read_json(run / "metrics.json"))),
         n_terms=len(terms),
         columns={name: name.replace("_", " ") for name in columns},
-        numeric=[name for name in columns if name not in ("term", "head", "parent")],
+        numeric=[name for name in columns if name not in ("term", "head", "known", "parent")],
         rows=[{name: _cell(value) for name, value in row.items()} for row in kept.to_dict("records")],
         hops=manifest["preset"] == "classic",
         contexts=_read_contexts(run / "contexts.parquet"),

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from termmine import corpus, datasets, export, judging, lattice, manifests, report, rules, stages
-from termmine.errors import InputError, NotebookError, NotebookInputError, shown
+from termmine import corpus, datasets, export, judging, knowledge, lattice, manifests, report, rules, stages
+from termmine.errors import InputError, NotebookError, NotebookInputError, masked, shown
 from termmine.manifests import SHEET
 from termmine.presets import NOTEBOOKS, PRESETS, Parameters, check_parameters, merge, read_preset
 
@@ -38,7 +38,8 @@ _OTHERS = {_FAILED, _PICKED, "glossary.csv"}  # the last is that of notebook 00
 class Job:
     """One run: what to read, where to write, and the settings that differ from the preset.
 
-    ``reference`` and ``seeds`` may be missing; ``rules`` is a path. ``command`` is what repeats the run.
+    ``reference``, ``seeds`` and ``known``, the lists of known terms, may be missing; ``rules`` is a path. ``command``
+    is what repeats the run.
     """
 
     name: str
@@ -47,17 +48,20 @@ class Job:
     out: Path
     reference: Path | None = None
     seeds: Path | None = None
+    known: tuple[Path, ...] = ()
     rules: Path = field(default_factory=lambda: datasets.rules_path("general"))
     preset: str = PRESETS[0]
     parameters: Parameters = field(default_factory=dict)
     command: str = ""
     sheet: Path | None = None  # a reader's judging.csv; without one, that in ``out``
+    sources: Mapping[str, object] = field(default_factory=dict)  # by role, what ``preparing`` says of a text's origin
 
     def inputs(self) -> dict[str, tuple[Path, ...]]:
         """The input files by role."""
         optional = {"reference": self.reference, "seeds": self.seeds, "rules": self.rules}
         files = {"domain": self.domain, "background": self.background}
-        return files | {role: (path,) for role, path in optional.items() if path is not None}
+        files |= {role: (path,) for role, path in optional.items() if path is not None}
+        return files | ({"known": self.known} if self.known else {})
 
 
 def check_inputs(job: Job) -> None:
@@ -83,7 +87,7 @@ def check_texts(job: Job) -> None:
     Raises
     ------
     InputError : a file that is missing, empty, not UTF-8 or without Chinese, a reference or seed list of which
-        nothing occurs in the domain, or rules that cannot be read
+        nothing occurs in the domain, lists of known terms or rules that cannot be read
     """
     for path in (path for paths in job.inputs().values() for path in paths):
         try:
@@ -96,6 +100,7 @@ def check_texts(job: Job) -> None:
     for path in job.background:
         if same := content.get(datasets.sha256(path)):
             raise InputError(f"the background {path} is the domain text {same} once more; contrast it with other text")
+    knowledge.read_lists(job.known)  # none of which has to occur: then all terms are new
     _check_lists(job)
 
 
@@ -447,6 +452,7 @@ def _new_manifest(job: Job, out: Path) -> dict:
             for role, paths in files.items()
             for number, path in enumerate(paths, 1)
         },
+        **({"sources": dict(job.sources)} if job.sources else {}),
         "versions": stages.versions() | {"papermill": importlib.metadata.version("papermill")},
         "git_commit": _git_commit(),
         "stages": {},
@@ -455,7 +461,13 @@ def _new_manifest(job: Job, out: Path) -> dict:
 
 
 def repeat(
-    manifest: Mapping, folder: Path, out: Path, moved: Mapping[str, Sequence[Path]] | None = None, *, command: str = ""
+    manifest: Mapping,
+    folder: Path,
+    out: Path,
+    moved: Mapping[str, Sequence[Path]] | None = None,
+    *,
+    sources: Mapping[str, object] | None = None,
+    command: str = "",
 ) -> Job:
     """The run that a manifest tells of, once more.
 
@@ -465,12 +477,14 @@ def repeat(
     folder : where it lies; its paths begin there
     out : the new run's folder
     moved : files by role that are no longer where the manifest has them
+    sources : what ``preparing`` says of their origin, by role
 
     Raises
     ------
     InputError : an input is not to be found
     """
     files = {role: list(paths) for role, paths in (moved or {}).items()}
+    told = {role: said for role, said in manifest["sources"].items() if role not in files}
     for name, entry in manifest["inputs"].items():
         role = name.split(" ")[0]
         if role not in (moved or {}):
@@ -479,10 +493,12 @@ def repeat(
         name=manifest["name"],
         domain=tuple(files["domain"]),
         background=tuple(files["background"]),
+        known=tuple(files.get("known", ())),
         out=out,
         preset=str(manifest.get("preset", PRESETS[0])),
         parameters=manifest["parameters"],
         command=command,
+        sources=told | dict(sources or {}),
         **{role: files[role][0] for role in ("reference", "seeds", "rules", "sheet") if role in files},
     )
 
@@ -490,14 +506,19 @@ def repeat(
 def _find_input(manifest: Mapping, folder: Path, role: str, entry: Mapping[str, str]) -> Path:
     """An input where the manifest has it, else the data set's, or the rules that travel with termmine."""
     places = [folder / entry["path"]]
-    if manifest["name"] in datasets.SETS and role in stages.ROLES:
+    if manifest["name"] in datasets.names() and role in stages.ROLES:
         places.append(getattr(datasets.get(manifest["name"]), role))
     places += [datasets.rules_path(name) for name in datasets.RULE_SETS if role == "rules"]
+    list_name = datasets.list_name(places[0])
+    if role == "known" and not places[0].is_file() and datasets.is_built_in(list_name):
+        places += datasets.find_lists(list_name)
     there = [path for path in places if path is not None and path.is_file()]
     same = [path for path in there if datasets.sha256(path) == entry["sha256"]]
     if not there:
         where = os.path.normpath(folder / entry["path"])
-        raise InputError(f"the {role} of that run is not at {where}; say where it is: --{role} FILE")
+        told = manifest["sources"].get(role, {}).get("from", ())
+        origin = f", where it was written to from {shown(told)}" if told else ""
+        raise InputError(f"the {role} of that run is not at {where}{origin}; say where it is: --{role} FILE")
     return (same or there)[0]
 
 
@@ -514,5 +535,5 @@ def _git_commit() -> str:
 
 
 def shell_command(arguments: Iterable[str]) -> str:
-    """The command line that repeats a run."""
-    return shlex.join(["termmine", *arguments])
+    """The command line that repeats a run, without the passwords in it."""
+    return shlex.join(["termmine", *map(masked, arguments)])

@@ -31,15 +31,15 @@ from termmine import cluster, datasets, export, kernels
 from termmine.errors import InputError, NotebookError
 from termmine.presets import NOTEBOOKS, notebook_path
 
-# What each notebook writes beside ``metrics.json``; some of it only with a reference, or for some methods.
+# What each notebook writes beside ``metrics.json``; some of it only with a reference, with seeds or known terms.
 FILES = {
     "discovery": ("words.parquet", "words.csv", "background_words.parquet"),
     "contrast": ("candidates.parquet", "contrast.parquet", "evidence.parquet"),
     "embedding": ("vectors.npz",),
-    "expansion": ("expansion.parquet", "terms.csv", "seeds.txt", "learning_curve.csv"),
+    "expansion": ("expansion.parquet", "terms.csv", "seeds.txt", "known.csv", "learning_curve.csv"),
     "evaluation": ("losses.csv", "ablation.csv", "contexts.parquet", "judging.csv"),
 }
-ROLES = ("domain", "background", "reference", "seeds", "rules")
+ROLES = ("domain", "background", "reference", "seeds", "known", "rules")
 _ENTRY = "entry.json"
 _SPARED = 86400  # seconds after its last use in which a result is not removed
 _LIMIT = 10e9  # bytes of results kept; the ones unused for longest go first
@@ -127,6 +127,7 @@ def _key(task: Task) -> str:
     said = {
         "parameters": task.parameters,
         "inputs": content | ({"sheet": [_sha256(task.sheet)]} if task.sheet else {}),
+        "lists": list(map(datasets.list_name, task.inputs.get("known", ()))),  # the names stand in the results
         "before": task.before[-1:],
         "notebook": _sha256(notebook_path(task.stage)),
         "code": _code(notebook_path(task.stage)),

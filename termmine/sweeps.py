@@ -12,19 +12,22 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
 
-from termmine import corpus, datasets, export, manifests, presets, report, runs, stages
-from termmine.errors import InputError, NotebookError, TermmineError, shown
+from termmine import corpus, datasets, documents, export, manifests, preparing, presets, report, runs, stages
+from termmine.documents import Options
+from termmine.errors import InputError, NotebookError, TermmineError, masked, shown
 
 _KEYS = ("data", "preset", "presets", "parameters", "repeats", "metric")
 _RANGE = ("from", "to", "step", "steps", "scale")
-_PATHS = ("name", "domain", "background", "reference", "seeds", "rules")
+_READING = asdict(Options())  # how a text is read, with the defaults
+_PATHS = ("name", "domain", "background", "reference", "seeds", "known", "rules")
+_SEVERAL = ("domain", "background", "known")  # roles that may have several files
 _SEEDED = ("embedding", "expansion")  # stages with a random state
 _MOST = 10_000  # runs; more is a slip of the pen
 
@@ -160,16 +163,20 @@ def _data(entry: object) -> str | dict[str, object]:
     if isinstance(entry, str):
         return datasets.get_set(entry).name
     entry = _mapping("data", entry)
-    if unknown := [key for key in entry if key not in _PATHS]:
-        raise InputError(f"data has no {shown(unknown[0])}; a name, or: {', '.join(_PATHS)}")
+    reading = {key: value for key, value in entry.items() if key in _READING}
+    if unknown := [key for key in entry if key not in (*_PATHS, *_READING)]:
+        raise InputError(f"data has no {shown(unknown[0])}; a name, or: {', '.join((*_PATHS, *_READING))}")
+    for name, value in reading.items():
+        presets.check_type(f"{name} of data", value, _READING[name])
+    Options(**reading)
     if not ({"name", "domain"} <= set(entry)):
         raise InputError(f"data of one's own needs a name and a domain, got {', '.join(entry)}")
-    if not (isinstance(entry["name"], str) and entry["name"].isidentifier()):
-        raise InputError(f"the name of data must be letters, digits and _, got {shown(entry['name'])}")
-    if entry["name"] in datasets.SETS:
-        raise InputError(f"{entry['name']} is a data set of termmine; give one's own another name")
-    for role, value in entry.items():
-        if not all(isinstance(path, str) for path in (_listed(value) if role in ("domain", "background") else [value])):
+    if not (isinstance(entry["name"], str) and datasets.is_name(entry["name"])):
+        raise InputError(f"the name of data must be letters, digits, _ and -, got {shown(entry['name'])}")
+    if entry["name"] in datasets.names():
+        raise InputError(f"{entry['name']} is a data set already; give this one another name, or name it alone")
+    for role, value in ((key, value) for key, value in entry.items() if key not in reading):
+        if not all(isinstance(path, str) for path in (_listed(value) if role in _SEVERAL else [value])):
             raise InputError(f"{role} of {entry['name']} must be a path, got {shown(value)}")
     return entry
 
@@ -284,7 +291,13 @@ def by_stage(values: Mapping[str, object]) -> dict[str, dict[str, object]]:
 # --- the plan ---------------------------------------------------------------------------------------------
 
 
-def make_points(grid: Grid, out: Path, *, fetch: Callable[[str], datasets.Files] = datasets.get) -> list[Point]:
+def make_points(
+    grid: Grid,
+    out: Path,
+    *,
+    fetch: Callable[[str], datasets.Files] = datasets.get,
+    on_message: Callable[[str], object] | None = None,
+) -> list[Point]:
     """The runs of a grid, in the order data, preset, parameters, repeat; runs that come out equal are one.
 
     Parameters
@@ -292,6 +305,7 @@ def make_points(grid: Grid, out: Path, *, fetch: Callable[[str], datasets.Files]
     grid : what is varied
     out : the sweep's folder
     fetch : gives a data set's files
+    on_message : called with what the user should know of a text, e.g. its encoding
 
     Raises
     ------
@@ -303,9 +317,9 @@ def make_points(grid: Grid, out: Path, *, fetch: Callable[[str], datasets.Files]
         raise InputError(f"a sweep has {_MOST:,} runs at most, this grid has {number:,}; vary less at once")
     points: dict[str, Point] = {}
     checked: set[str] = set()
-    for data, preset in itertools.product(grid.data, grid.preset):
-        files = _files(data, fetch)
-        for values in map(dict, _combinations(grid.parameters)):
+    for data in grid.data:
+        files = _files(data, fetch, on_message)  # read once
+        for preset, values in itertools.product(grid.preset, map(dict, _combinations(grid.parameters))):
             for repeat in range(1, grid.repeats + 1):
                 point = _make_point(files, preset, values, repeat, grid, out, checked)
                 points.setdefault(point.run, point)
@@ -321,18 +335,30 @@ def _combinations(parameters: Mapping[str, tuple[object, ...]]) -> Iterator[tupl
     return itertools.product(*([(name, value) for value in values] for name, values in parameters.items()))
 
 
-def _files(data: str | Mapping[str, object], fetch: Callable) -> dict[str, object]:
+def _files(data: str | Mapping[str, object], fetch: Callable, on_message: Callable | None) -> dict[str, object]:
     """A data set's name and files, as ``runs.Job`` takes them."""
     if isinstance(data, str):
         files = fetch(data)
         rules = {"rules": files.rules} if files.rules else {}
         texts = {"domain": (files.domain,), "background": (files.background,)}
-        return {"name": data, "reference": files.reference, "seeds": files.seeds, **texts, **rules}
-    found = {role: tuple(corpus.find_files(_listed(data[role]))) for role in ("domain", "background") if role in data}
+        known = (files.known,) if files.known else ()
+        return {"name": data, "reference": files.reference, "seeds": files.seeds, "known": known, **texts, **rules}
+    texts = _texts(data, on_message)
+    found = {role: text.files for role, text in texts.items()}
     lists = {role: corpus.find_files([data[role]])[0] for role in ("reference", "seeds") if role in data}
+    lists["known"] = tuple(datasets.find_lists(_listed(data.get("known", ""))))
     rules = {"rules": datasets.rules_path(str(data["rules"]))} if "rules" in data else {}
     background = {} if "background" in data else {"background": (fetch("news").domain,)}
-    return {"name": data["name"], **found, **background, **lists, **rules}
+    sources = {"sources": {role: text.said for role, text in texts.items() if text.said}}
+    return {"name": data["name"], **found, **background, **lists, **rules, **sources}
+
+
+def _texts(data: Mapping[str, object], on_message: Callable | None) -> dict[str, preparing.Prepared]:
+    """The texts of one's own, by role, as plain files."""
+    reading = Options(**{name: value for name, value in data.items() if name in _READING})
+    given = {role: _listed(data[role]) for role in ("domain", "background") if role in data}
+    preparing.check_used(reading, [file for sources in given.values() for file in documents.find(sources).files])
+    return {role: preparing.prepare(sources, reading, on_message=on_message) for role, sources in given.items()}
 
 
 def _make_point(
@@ -359,10 +385,11 @@ def _make_point(
 def _command(job: runs.Job) -> str:
     """What repeats one run without the grid."""
     given = [job.name]
-    if job.name not in datasets.SETS:
+    if job.name not in datasets.names():
         lists = (("reference", job.reference), ("seeds", job.seeds), ("rules", job.rules))
         given = ["--domain", *map(str, job.domain), "--background", *map(str, job.background)]
         given += [part for role, path in lists if path for part in (f"--{role}", str(path))]
+        given += [part for path in job.known for part in ("--known", str(path))]
     default = presets.read_preset(job.preset)
     changed = [
         f"{stage}.{name}={json.dumps(value, ensure_ascii=False)}"
@@ -577,7 +604,7 @@ def _about(grid: Grid, results: pd.DataFrame, out: Path, command: str) -> dict[s
 
 
 def _as_yaml(grid: Grid) -> str:
-    """The grid as a grid file says it."""
+    """The grid as a grid file says it, without passwords."""
     said = {
         "data": list(grid.data),
         "preset": list(grid.preset),
@@ -586,4 +613,4 @@ def _as_yaml(grid: Grid) -> str:
         "repeats": grid.repeats,
         "metric": grid.metric,
     }
-    return yaml.safe_dump(said, allow_unicode=True, sort_keys=False, default_flow_style=None, width=100)
+    return masked(yaml.safe_dump(said, allow_unicode=True, sort_keys=False, default_flow_style=None, width=100))

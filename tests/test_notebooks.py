@@ -28,7 +28,7 @@ CONCEPTS = {
     "01_discovery": {"pmi": "互信息", "cohesion": "凝固度", "boundary entropy": "左右熵"},
     "02_contrast": {"smoothed ratio": "平滑比值", "weirdness": "相对频率比", "termhood": "术语度"},
     "03_embedding": {"embedding": "词向量", "cosine": "余弦", "negative sampling": "负采样"},
-    "04_expansion": {"seed words": "种子词", "rules": "过滤规则"},
+    "04_expansion": {"seed words": "种子词", "rules": "过滤规则", "known terms": "已知术语"},
     "05_evaluation": {
         "precision": "精确率",
         "recall": "召回率",

@@ -76,7 +76,7 @@ def test_values_of_other_kinds(name, said, values):
         ({"preset": []}, "preset names nothing"),
         ({"data": {"name": "mine", "domain": 3}}, "domain of mine must be a path, got 3"),
         ({"data": {"name": "mine", "domain": "d.txt", "reference": ["a", "b"]}}, "reference of mine must be a path"),
-        ({"data": {"name": "sample", "domain": "d.txt"}}, "sample is a data set of termmine"),
+        ({"data": {"name": "sample", "domain": "d.txt"}}, "sample is a data set already"),
         ({"data": ["sample", "sample"]}, "two entries of data are named sample"),
         ({"presets": {"best": {"contrast.max_words": 3}}}, "best is a preset of termmine"),
         ({"repeats": 2, "parameters": {"expansion.seed": [7, 8]}}, r"repeats set expansion\.seed themselves"),

@@ -1,0 +1,279 @@
+"""What documents does a source hold?
+
+Files of any kind, folders, patterns, remote files, databases, and records that are in memory: read one document after
+the other, again and again, normalised, each in one line; what was changed, repeated or skipped is counted.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from termmine import databases, formats
+from termmine.corpus import fold
+from termmine.errors import InputError, UnreadableError, masked, shown
+
+_BREAKS = re.compile(r"\s*[\r\n\v\f]\s*")  # a document is one line
+Item = str | UnreadableError
+
+
+@dataclass(slots=True)
+class Report:
+    """What one pass over a source met.
+
+    ``skipped`` counts by reason the documents and files that were left out, ``examples`` has the first of each;
+    ``changed`` counts characters by kind, as ``normalizing.Normalizer`` does.
+    """
+
+    documents: int = 0
+    characters: int = 0
+    empty: int = 0
+    repeated: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    examples: dict[str, str] = field(default_factory=dict)
+    changed: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        """One line for a reader.
+
+        >>> str(Report(documents=2, characters=1200, repeated=1))
+        '2 documents of 1,200 characters; left out: 1 repeated'
+        """
+        left_out = {"empty": self.empty, "repeated": self.repeated}
+        parts = [f"{count:,} {name}" for name, count in left_out.items() if count]
+        parts += [f"{count:,} {reason} ({self.examples[reason]})" for reason, count in sorted(self.skipped.items())]
+        changes = [f"{count:,} {kind}" for kind, count in self.changed.items() if count]
+        return (
+            f"{self.documents:,} documents of {self.characters:,} characters"
+            + (f"; left out: {', '.join(parts)}" if parts else "")
+            + (f"; characters changed: {', '.join(changes)}" if changes else "")
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a source is read; the parameters of ``read``.
+
+    Raises
+    ------
+    InputError : ``on_error`` is neither fail nor skip
+    """
+
+    text_column: str = ""
+    query: str = ""
+    table: str = ""
+    encoding: str = ""
+    on_error: str = "fail"
+    normalize: bool = True
+    simplify: bool = False
+    dedupe: bool = False
+
+    def __post_init__(self) -> None:
+        if self.on_error not in ("fail", "skip"):
+            raise InputError(f"on_error must be fail or skip, got {shown(self.on_error)}")
+        if self.query and self.table:
+            raise InputError("a query names its tables itself; give a query or a table, not both")
+
+
+class Documents:
+    """The documents of a source, read anew at each pass; ``report`` tells of the last one."""
+
+    def __init__(
+        self, source: object, options: Options, *, progress: bool, on_message: Callable[[str], object] | None
+    ) -> None:
+        self.options, self.progress, self.on_message = options, progress, on_message
+        self.report = Report()
+        self._records = None if _is_path(source) else _as_records(source, options.text_column)
+        self.found = formats.Found((), Counter()) if self._records is not None else find(source)
+
+    def __iter__(self) -> Iterator[str]:
+        report = self.report = Report()
+        for suffix, count in self.found.skipped.items():
+            reason = f"of a kind that is not read ({suffix})" if suffix.startswith(".") else suffix
+            report.skipped[reason], report.examples[reason] = count, "in a folder"
+        normalize, is_repeated = self._filters(report)
+        for text in self._bar(self._without_faults(report)):
+            line = _BREAKS.sub(" ", normalize(text)).strip()
+            if not line:
+                report.empty += 1
+            elif is_repeated(line):
+                report.repeated += 1
+            else:
+                report.documents += 1
+                report.characters += len(line)
+                yield line
+
+    def _filters(self, report: Report) -> tuple[Callable[[str], str], Callable[[str], bool]]:
+        from termmine import duplicates, normalizing  # numba, only where something is read
+
+        normalize: Callable[[str], str] = fold
+        if self.options.normalize or self.options.simplify:
+            normalize = normalizing.Normalizer(simplify=self.options.simplify)
+            report.changed = normalize.changed
+        return normalize, duplicates.Duplicates().is_repeated if self.options.dedupe else lambda text: False
+
+    def _without_faults(self, report: Report) -> Iterator[str]:
+        for item in self._items():
+            if isinstance(item, str):
+                yield item
+            elif self.options.on_error == "fail":
+                raise UnreadableError(item.place, item.reason, f"{item.remedy}; or leave it out: --on-error skip")
+            else:
+                report.skipped[item.reason] += 1
+                report.examples.setdefault(item.reason, item.place)
+
+    def _items(self) -> Iterator[Item]:
+        if self._records is not None:
+            yield from self._records
+        for source in self.found.files:
+            yield from self._read(source)
+
+    def _read(self, source: str | Path) -> Iterator[Item]:
+        options, text = self.options, os.fspath(source)
+        where = {"query": options.query, "table": options.table, "text_column": options.text_column}
+        if databases.is_url(text):
+            return databases.read(text, **where)
+        if formats.kind(source) == "sqlite":
+            return databases.read(databases.sqlite_url(source), **where)
+        settings = {"text_column": options.text_column, "encoding": options.encoding}
+        return formats.read_file(source, **settings, on_message=self.on_message)
+
+    def _bar(self, texts: Iterable[str]) -> Iterable[str]:
+        if not self.progress:
+            return texts
+        from tqdm.auto import tqdm
+
+        return tqdm(texts, unit=" documents", desc="read")
+
+    def __repr__(self) -> str:
+        names = ", ".join(masked(os.fspath(source)) for source in self.found.files)
+        return f"Documents({names or 'records'})"
+
+
+def read(
+    source: object,
+    *,
+    progress: bool = False,
+    on_message: Callable[[str], object] | None = None,
+    **options: Any,
+) -> Documents:
+    """Open a source as a re-iterable corpus: an iterable of documents, one ``str`` of one line each.
+
+    Parameters
+    ----------
+    source : a path, pattern, folder (all that is in it, in order of the names), URL of a remote file (``s3://…``,
+        ``https://…``) or of a database (``postgresql://…``, ``mongodb://…``), or several of these; or records: a
+        pandas frame, a data set of Hugging Face, any iterable of dicts that can be read again
+    text_column : the column, or key, of the text; may be left out if there is one alone
+    query, table : of a database: the SQL whose result is read, or the table (MongoDB: the collection)
+    encoding : of text files; without it, recognised, and said by ``on_message`` if it is not UTF-8
+    on_error : what to do with a document that cannot be read: ``fail``, or ``skip``: leave it out and count it
+    normalize : NFKC of letters and digits, no control and zero-width characters; else only full-width letters and
+        digits are folded
+    simplify : traditional characters as simplified ones
+    dedupe : leave out documents that resemble one before
+    progress : a bar
+    on_message : called with what the user should know
+
+    Returns
+    -------
+    documents : folded, empty ones left out; ``.report`` counts what the last pass met
+
+    Raises
+    ------
+    InputError : nothing there, a wrong name of a column, an iterator, which could be read only once; while reading, as
+        ``on_error`` says, ``UnreadableError``, which names file and row or byte
+
+    >>> records = [{"title": "蜂王", "text": "蜂王产卵。\\n工蜂采蜜。"}, {"title": "空", "text": ""}]
+    >>> list(read(records, text_column="text"))
+    ['蜂王产卵。 工蜂采蜜。']
+    """
+    return Documents(source, Options(**options), progress=progress, on_message=on_message)
+
+
+def _is_path(source: object) -> bool:
+    if isinstance(source, list | tuple):
+        return bool(source) and all(isinstance(one, str | os.PathLike) for one in source)
+    return isinstance(source, str | os.PathLike)
+
+
+def find(source: str | os.PathLike | Sequence[str | os.PathLike]) -> formats.Found:
+    """The files, remote files and databases behind paths, patterns, folders and URLs, in the order given.
+
+    Raises
+    ------
+    InputError : nothing there, an empty file, the same file twice
+    """
+    given = [source] if isinstance(source, str | os.PathLike) else list(source)
+    files: list[str | Path] = []
+    skipped: Counter[str] = Counter()
+    waiting: list[str | os.PathLike] = []  # files are found together, so that one given twice is seen
+    for one in given:
+        if databases.is_url(os.fspath(one)):
+            files.append(os.fspath(one))
+        else:
+            waiting.append(one)
+    if waiting:
+        found = formats.find(waiting)
+        files += found.files
+        skipped += found.skipped
+    return formats.Found(tuple(files), skipped)
+
+
+def _as_records(source: object, text_column: str) -> "Records":
+    if isinstance(source, Mapping):
+        raise InputError(f"records must be one list, got a dict of {', '.join(map(str, source))}; give one of these")
+    if isinstance(source, pd.DataFrame):
+        _check_column(text_column, source.columns)
+        column = text_column or _only_column(source.columns)
+        return Records(source[column], "")
+    if not isinstance(source, Iterable):
+        raise InputError(f"a source must be a path, a URL or records, got {shown(source)}")
+    if iter(source) is source:
+        raise InputError("records are read more than once and must not be an iterator; give a list or a data set")
+    if hasattr(source, "select_columns") and text_column:  # of Hugging Face: other columns may hold pictures or sound
+        _check_column(text_column, source.column_names or (text_column,))
+        source = source.select_columns([text_column])
+    return Records(source, text_column)
+
+
+def _check_column(name: str, columns: Iterable[object]) -> None:
+    if name and name not in (names := list(columns)):
+        raise InputError(f"there is no column {name!r}; there are: {', '.join(map(str, names))}")
+
+
+def _only_column(names: Iterable[object]) -> str:
+    names = list(names)
+    if len(names) != 1:
+        raise InputError(f"name the column of the text with text_column; there are: {', '.join(map(str, names))}")
+    return str(names[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The texts of records, each a dict or a text itself."""
+
+    source: Iterable[object]
+    text_column: str
+
+    def __iter__(self) -> Iterator[Item]:
+        name = self.text_column
+        for number, record in enumerate(self.source, 1):
+            if isinstance(record, Mapping):
+                name = name or _only_column(record)
+                if name not in record:
+                    keys = ", ".join(map(str, record))
+                    yield UnreadableError(f"record {number:,}", f"no key {name!r}", f"it has: {keys}")
+                    continue
+                record = record[name]
+            if record is None or record is pd.NA or record != record:
+                record = ""
+            if isinstance(record, str):
+                yield record
+            else:
+                yield UnreadableError(f"record {number:,}", "no text", f"text is needed, got {shown(record)}")
