@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from termmine import corpus, definitions
+from termmine import corpus, definitions, documents, formats
 from termmine.errors import FetchError, InputError
 
 _PACKAGE = Path(__file__).parent
@@ -67,9 +67,21 @@ def output_folder(path: str | os.PathLike) -> Path:
     return folder
 
 
-def open_lines(paths: str | Iterable[str]) -> corpus.Corpus:
-    """``corpus.read_lines`` of one path or several, each found by ``resolve``."""
-    return corpus.read_lines([resolve(path) for path in ([paths] if isinstance(paths, str) else paths)])
+def open_lines(paths: str | Iterable[str]) -> corpus.Corpus | documents.Documents:
+    """The documents of one source or several, each path found by ``resolve``.
+
+    Plain UTF-8 files as ``corpus.read_lines`` opens them, anything else as ``documents.read`` does.
+    """
+    given = [paths] if isinstance(paths, str) else list(paths)
+    source = documents.read([path if "://" in path else resolve(path) for path in given])
+    return corpus.Corpus(source.found.files) if all(map(_is_plain, source.found.files)) else source
+
+
+def _is_plain(path: str | Path) -> bool:
+    try:
+        return formats.is_plain(path) and isinstance(next(corpus.read_text(Path(path))), str)
+    except InputError:  # not UTF-8
+        return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

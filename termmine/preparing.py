@@ -9,6 +9,7 @@ import importlib.metadata
 import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -100,7 +101,7 @@ def _is_plain_file(path: Path, normalize: bool) -> bool:
         return False
     needs = normalizing.Normalizer().needs if normalize else lambda text: False
     try:
-        return not any(map(needs, corpus.Corpus([path]).blocks()))
+        return not any(map(needs, corpus.read_text(path)))
     except InputError:  # not UTF-8: the reader of documents finds out what it is, or says what is wrong
         return False
 
@@ -142,22 +143,35 @@ def _kept(folder: Path, key: str) -> Prepared | None:
 
 
 def _write(source: documents.Documents, names: Sequence[str], folder: Path, key: str) -> Prepared:
+    made = [path for path in (folder, folder.parent) if not path.exists()]
     folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
-        new = Path(scratch) / "text"
-        with open(new, "wb") as file:
-            for line in source:
-                encoded = f"{line}\n".encode()
-                digest.update(encoded)
-                file.write(encoded)
-        if not source.report.documents:
-            raise InputError(f"there is no document in {', '.join(names)}: {source.report}")
-        path = folder / f"{key or digest.hexdigest()[:16]}.txt"
-        new.replace(path)
+    try:
+        with tempfile.TemporaryDirectory(prefix=".new-", dir=folder) as scratch:
+            new = Path(scratch) / "text"
+            digest = _write_lines(source, new)
+            if not source.report.documents:
+                raise InputError(f"there is no document in {', '.join(names)}: {source.report}")
+            path = folder / f"{key or digest[:16]}.txt"
+            new.replace(path)
+    except BaseException:
+        for path in made:
+            with suppress(OSError):  # not empty: another process uses it
+                path.rmdir()
+        raise
     said = {"from": list(names), "files": len(source.found.files)} | _say(source)
-    export.write_json(said | {"sha256": digest.hexdigest()}, path.with_suffix(".json"))
+    export.write_json(said | {"sha256": digest}, path.with_suffix(".json"))
     return Prepared(files=(path,), said=said, is_new=True)
+
+
+def _write_lines(source: documents.Documents, path: Path) -> str:
+    """Write the documents, a line each; the SHA-256 of the file."""
+    digest = hashlib.sha256()
+    with open(path, "wb") as file:
+        for line in source:
+            encoded = f"{line}\n".encode()
+            digest.update(encoded)
+            file.write(encoded)
+    return digest.hexdigest()
 
 
 def _say(source: documents.Documents) -> dict[str, object]:

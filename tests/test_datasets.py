@@ -141,3 +141,16 @@ def test_paths_are_found_from_the_notebooks_folder(tmp_path, monkeypatch):
         assert datasets.resolve("data/a.txt").samefile(tmp_path / "data" / "a.txt")
         assert list(datasets.open_lines("data/*.txt")) == ["字"]
         assert datasets.output_folder("reports/sample") == tmp_path / "reports" / "sample"
+
+
+def test_a_notebook_opens_sources_of_any_kind(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain.txt").write_text("蜂王\n工蜂\n", encoding="utf-8")
+    line = "蜂王产卵，工蜂采蜜，巢门前有守卫蜂，巢脾上有蜂蜜和花粉。"
+    (tmp_path / "gbk.txt").write_bytes(line.encode("gb18030"))
+    (tmp_path / "rows.jsonl").write_text('{"text": "巢脾"}\n', encoding="utf-8")
+    assert isinstance(datasets.open_lines("plain.txt"), corpus.Corpus)
+    assert list(datasets.open_lines(["plain.txt", "rows.jsonl"])) == ["蜂王", "工蜂", "巢脾"]
+    assert list(datasets.open_lines("gbk.txt")) == [line]
+    with pytest.raises(InputError, match=r"nowhere\.txt"):
+        datasets.open_lines("nowhere.txt")
