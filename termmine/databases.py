@@ -36,7 +36,7 @@ _DRIVERS = {  # dialect -> module that can serve it -> SQLAlchemy's name of it, 
 }
 _DIALECTS = {*_DRIVERS, "postgres", "sqlite", "mssql", "oracle", "duckdb", "snowflake", "mongodb"}
 _PACKAGES = {"psycopg": "'psycopg[binary]'", "MySQLdb": "mysqlclient", "duckdb": "duckdb-engine"}  # not named alike
-_READ_ONLY = {  # of SQLite and DuckDB the file is opened so
+_READ_ONLY = {  # of SQLite the file is opened so
     "postgresql": "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
     "mysql": "SET SESSION TRANSACTION READ ONLY",
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
@@ -101,7 +101,7 @@ def read(url: str, *, query: str = "", table: str = "", text_column: str = "") -
 
     Notes
     -----
-    PostgreSQL, MySQL, MariaDB, SQLite and DuckDB files refuse to write; elsewhere nothing is committed.
+    PostgreSQL, MySQL, MariaDB and SQLite refuse to write; elsewhere nothing is committed.
     """
     if not is_url(url):
         raise InputError(f"{masked(url)} is no URL of a database; give one such as postgresql://name@host/database")
@@ -211,8 +211,6 @@ def _engine(url: str, place: str) -> tuple["Engine", str]:
 
 def _connecting(parsed: "URL") -> dict[str, object]:
     """Options of the driver."""
-    if parsed.get_backend_name() == "duckdb" and parsed.database not in (None, "", ":memory:"):
-        return {"read_only": True}
     # A database in SQL_ASCII would give bytes even for its version, which SQLAlchemy stumbles over.
     libpq = parsed.get_backend_name() == "postgresql" and parsed.drivername.endswith(("psycopg", "psycopg2"))
     return {"client_encoding": "utf8"} if libpq else {}

@@ -303,17 +303,6 @@ def test_the_driver_that_is_there_is_taken(monkeypatch):
     assert databases._parsed("postgresql+pg8000://host/db", "").drivername == "postgresql+pg8000"
 
 
-def test_a_duckdb_file_is_only_read(tmp_path):
-    duckdb = pytest.importorskip("duckdb")
-    pytest.importorskip("duckdb_engine")
-    with duckdb.connect(str(tmp_path / "hives.duckdb")) as database:
-        database.execute("CREATE TABLE notes (id INTEGER PRIMARY KEY, content TEXT)")
-        database.execute("INSERT INTO notes VALUES (2, '蜜'), (1, '蜂')")
-    url = f"duckdb:///{tmp_path}/hives.duckdb"
-    assert list(databases.read(url, query="SELECT content FROM notes ORDER BY id")) == ["蜂", "蜜"]
-    assert "read-only" in told(url, query="DELETE FROM notes")
-
-
 # PostgreSQL, MariaDB and MongoDB
 
 

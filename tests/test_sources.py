@@ -136,20 +136,12 @@ def test_a_folder_that_is_no_set_is_left_alone(here, termmine):
 
 @pytest.mark.slow
 def test_a_run_tells_where_its_text_came_from_and_can_be_repeated(here, termmine):
-    arguments = [
-        "run",
-        "--domain",
-        "bees.jsonl",
-        "--background",
-        "everyday.txt",
-        "--text-column",
-        "body",
-        "--out",
-        "out",
-    ]
+    texts = ["--domain", "bees.jsonl", "--background", "everyday.txt"]
+    quick = ["-p", "expansion.curve_draws=0", "-p", "embedding.compare_documents=0", "-p", "evaluation.samples=0"]
+    arguments = ["run", *texts, *quick, "--text-column", "body", "--out", "out"]
     status, _, said = termmine(*arguments)
     assert status == 0, said
-    assert termmine("run", "--domain", "bees.txt", "--background", "everyday.txt", "--out", "plain")[0] == 0
+    assert termmine("run", "--domain", "bees.txt", "--background", "everyday.txt", *quick, "--out", "plain")[0] == 0
     assert (here / "out" / "terms.csv").read_bytes() == (here / "plain" / "terms.csv").read_bytes()
     manifest = json.loads((here / "out" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["sources"]["domain"]["from"] == ["bees.jsonl"]
