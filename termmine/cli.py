@@ -114,6 +114,11 @@ def _reading_of(options: dict[str, Any]) -> documents.Options:
     return documents.Options(normalize=not options.pop("as_is"), **{name: options.pop(name) for name in names})
 
 
+def _check_reading(reading: documents.Options, texts: dict[str, preparing.Prepared]) -> None:
+    if not texts and reading != documents.Options():
+        raise InputError("options of how text is read need text of one's own, as --domain or --background")
+
+
 def _prepare(reading: documents.Options, texts: dict[str, Sequence[str]]) -> dict[str, preparing.Prepared]:
     """The texts of a command as plain files, by role; says what was read."""
     found = {role: documents.find(paths).files for role, paths in texts.items() if paths}
@@ -127,6 +132,8 @@ def _prepare(reading: documents.Options, texts: dict[str, Sequence[str]]) -> dic
         show = {"progress": sys.stderr.isatty(), "on_message": _say}
         text = prepared[role] = preparing.prepare(texts[role], reading, **show)
         if text.said:
+            for note in () if text.is_new else text.said.get("notes", ()):
+                _say(note)
             state = "written to" if text.is_new else "kept in"
             _say(f"{role}: {text.said['summary']}; {state} {_shown(text.files[0])}")
         corpus.check_chinese(text.files)
@@ -150,7 +157,7 @@ def _identity(source: str | Path) -> str:
     "--known",
     multiple=True,
     metavar="LIST",
-    help="Terms known before, to be marked: a file, thuocl:FIELD or jieba; may be repeated.",
+    help="Terms known before, to be marked, instead of the set's own: a file, thuocl:FIELD or jieba; may be repeated.",
 )
 @_rules
 @_reads
@@ -217,7 +224,9 @@ def _repeated(manifest: str, overrides: presets.Parameters, options: dict[str, A
     if (name := told.get("name")) in datasets.names():
         _say_fetching(name)
     out = Path(options["out"]) if options["out"] else datasets.home() / "reports" / f"{folder.resolve().name}-again"
-    texts = _prepare(_reading_of(options), {role: options[role] for role in ("domain", "background")})
+    reading = _reading_of(options)
+    texts = _prepare(reading, {role: options[role] for role in ("domain", "background")})
+    _check_reading(reading, texts)
     moved = {role: list(text.files) for role, text in texts.items()}
     moved |= {role: [_existing(role, options[role])] for role in ("reference", "seeds") if options[role]}
     moved |= {"known": _known(options["known"])} if options["known"] else {}
@@ -253,25 +262,28 @@ def _make_job(
     given = {"reference": reference, "seeds": seeds}
     lists = {role: _existing(role, path) for role, path in given.items() if path is not None}
     terms = _known(known)
-    other = _named_background(background)
-    texts = _prepare(reading, {"domain": domain, "background": () if other else background})
-    if not texts and reading != documents.Options():
-        raise InputError("options of how text is read need --domain or --background with text of one's own")
+    set_name = _named_background(background)
+    texts = _prepare(reading, {"domain": domain, "background": () if set_name else background})
+    _check_reading(reading, texts)
     name = "own" if domain else name or "law"
+    own = {role: text.files for role, text in texts.items()}
+    own |= {"background": (_text_of_set(set_name),)} if set_name else {}
     if domain:
-        files = datasets.Files(domain=texts["domain"].files[0], background=other or _news(texts))
+        files = datasets.Files(
+            domain=own["domain"][0], background=own["background"][0] if "background" in own else _news()
+        )
     else:
         _say_fetching(name)
         files = datasets.get(name, progress=sys.stderr.isatty())
-    own = {role: text.files for role, text in texts.items()}
-    own |= {"background": (other,)} if other else {}
+    said = datasets.sources(name) if not domain else {}
+    said |= {role: text.said for role, text in texts.items() if text.said}
     return runs.Job(
         name=name,
         domain=own.get("domain", (files.domain,)),
         background=own.get("background", (files.background,)),
-        sources={role: text.said for role, text in texts.items() if text.said},
+        sources=said,
         out=Path(out) if out else datasets.home() / "reports" / name,
-        known=tuple(terms or filter(None, [files.known])),
+        known=tuple(terms) or files.known,
         rules=datasets.rules_path(rules) if rules else files.rules or datasets.rules_path("general"),
         preset=preset,
         parameters=parameters,
@@ -280,12 +292,16 @@ def _make_job(
     )
 
 
-def _named_background(background: Sequence[str]) -> Path | None:
-    """The text of a data set that is named as the background; a file of that name comes first."""
-    if len(background) != 1 or corpus.exists(background[0]) or background[0] not in datasets.names():
-        return None
-    _say_fetching(background[0])
-    return datasets.get(background[0], progress=sys.stderr.isatty()).domain
+def _named_background(background: Sequence[str]) -> str:
+    """The data set that is named as the background, "" if none is; says which text is taken."""
+    if name := preparing.named_set(background):
+        _say(f"background: the text of data set {name} ({datasets.get_set(name).about})")
+    return name
+
+
+def _text_of_set(name: str) -> Path:
+    _say_fetching(name)
+    return datasets.get(name, progress=sys.stderr.isatty()).domain
 
 
 def _existing(role: str, path: str) -> Path:
@@ -301,7 +317,10 @@ def _known(lists: Sequence[str]) -> list[Path]:
     """The files of lists of known terms."""
     _say_missing(datasets.lists_to_fetch(lists))
     try:
-        return datasets.find_lists(lists, progress=sys.stderr.isatty())
+        files = datasets.find_lists(lists, progress=sys.stderr.isatty())
+        for said in filter(None, map(knowledge.describe_list, files)):
+            _say(said)
+        return files
     except FetchError:
         raise
     except InputError as error:
@@ -325,9 +344,7 @@ def _shown(path: Path) -> str:
         return str(path)
 
 
-def _news(texts: dict[str, preparing.Prepared]) -> Path:
-    if "background" in texts:
-        return texts["background"].files[0]
+def _news() -> Path:
     _say("no --background given: contrasting with the built-in news background")
     _say_fetching("news")
     return datasets.get("news", progress=sys.stderr.isatty()).domain
@@ -360,7 +377,12 @@ def _assignment(text: str) -> tuple[str, object]:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    click.echo(_printable(text), err=True)
+
+
+def _printable(text: str) -> str:
+    """A line without what a terminal would obey: a file may have any name."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _report_stage(name: str, result: stages.Result | None) -> None:
@@ -436,7 +458,7 @@ def compare_command(one: str, other: str) -> None:
 @click.argument("one", metavar="RUN")
 @click.argument("other", metavar="RUN")
 @click.option("--top", type=click.IntRange(1), default=1000, show_default=True, metavar="N", help="Ranks compared.")
-@_output("All of it as a .csv file.", default="")
+@_output("All of it, with contexts, as a .csv file; - for standard output.", default="")
 def diff_command(one: str, other: str, top: int, output: str) -> None:
     """Say which terms the second of two runs gained, lost or moved, with contexts.
 
@@ -453,19 +475,22 @@ def diff_command(one: str, other: str, top: int, output: str) -> None:
             output, (".csv",), (path for run in (one, other) for path in Path(run).glob("*") if path.is_file())
         )
     changes = knowledge.diff(here, there, top=top)
+    say = _say if output == "-" else click.echo
     texts = [_domain_of(run) for run in (one, other)]
     if all(texts) and texts[0] != texts[1]:
-        click.echo("the runs read different texts")
+        say("the runs read different texts")
     best = [knowledge.best_terms(terms, top=top) for terms in (here, there)]
     common, overlap = len(set(best[0]).intersection(best[1])), knowledge.rank_biased_overlap(*best)
     first = " and ".join(f"{size:,}" for size in dict.fromkeys(map(len, best)))
-    click.echo(f"{common:,} of the first {first} terms are in both runs")
-    click.echo(f"rank-biased overlap {overlap:.3f} (p = .99)")
-    for line in knowledge.describe(changes, pd.concat([later, contexts])):
-        click.echo(line)
+    say(f"{common:,} of the first {first} terms are in both runs")
+    say(f"rank-biased overlap {overlap:.3f} (p = .99)")
+    contexts = pd.concat([later, contexts])
+    for line in knowledge.describe(changes, contexts):
+        say(line)
     if output:
-        export.write_frame(changes, output)
-        _say(f"{_number(len(changes), 'change')}: {output}")
+        knowledge.write_changes(changes, contexts, sys.stdout.buffer if output == "-" else output)
+        sys.stdout.flush()
+        _say(f"{_number(len(changes), 'change')}: {'standard output' if output == '-' else output}")
 
 
 def _domain_of(run: str) -> set[str]:
@@ -630,6 +655,7 @@ def discover_command(
     if counts and scheduler:
         raise InputError("a folder of counts is kept by one machine; give --counts or --scheduler, not both")
     texts = _prepare(reading, {"text": paths})
+    _check_reading(reading, texts)
     words = _discover(_open_text(texts["text"].files if texts else (), counts), config, scheduler)
     if words.empty:
         read = (*paths, counts) if counts else paths
@@ -793,12 +819,18 @@ def data_list() -> None:
     Example:
       termmine data list
     """
-    missing = {*datasets.lists_to_fetch(datasets.LISTS)}.union(*map(datasets.to_fetch, datasets.names()))
     for data_set in (*map(datasets.get_set, datasets.names()), *datasets.LISTS.values()):
-        state = "not fetched" if data_set.name in missing else "here"
-        click.echo(f"{data_set.name}: {data_set.about} ({data_set.size}; {state})")
+        click.echo(f"{data_set.name}: {data_set.about} ({data_set.size}; {_state(data_set)})")
         for package in data_set.packages:
             click.echo(f"    {package.name} {package.version}, {package.member}; {package.licence}")
+
+
+def _state(data_set: datasets.DataSet) -> str:
+    if data_set.background and data_set.background not in datasets.names():
+        return f"its background {data_set.background} is gone"
+    is_list = data_set.name in datasets.LISTS
+    missing = (datasets.lists_to_fetch if is_list else lambda names: datasets.to_fetch(names[0]))([data_set.name])
+    return "not fetched" if data_set.name in missing else "here"
 
 
 @data_group.command("get")
@@ -824,7 +856,7 @@ def data_get(name: str) -> None:
 @_background
 @_reference
 @_seeds
-@click.option("--known", metavar="LIST", help="Terms known before, to be marked in every run.")
+@click.option("--known", multiple=True, metavar="LIST", help="Terms known before, to be marked in every run.")
 @_rules
 @_reads
 @click.option("--replace", is_flag=True, help="Put it in the place of one's own set of that name.")
@@ -834,7 +866,7 @@ def data_add(
     background: Sequence[str],
     reference: str | None,
     seeds: str | None,
-    known: str | None,
+    known: Sequence[str],
     rules: str | None,
     replace: bool,
     **options: Any,
@@ -849,23 +881,39 @@ def data_add(
       termmine data add wiki --domain mongodb://db.example/wiki --table pages --text-column content
       termmine run bees --background wiki
     """
+    named = _named_background(background)
+    datasets.check_name(name, named or ("" if background else "news"), replace=replace)
+    files, lists = _lists_to_add(reference, seeds, known, rules)
+    texts = _prepare(_reading_of(options), {"domain": domain, "background": () if named else background})
+    files |= {role: text.files for role, text in texts.items()}
+    said = {role: text.said for role, text in texts.items() if text.said}
+    before = {path.name for path in (datasets.home() / "data" / name).glob("*")}
+    folder = datasets.add(name, files, background=named or "news", known=lists, said=said, replace=replace)
+    click.echo(f"{name}: {datasets.get_set(name).size}: {_shown(folder)}")
+    if gone := before - {path.name for path in folder.iterdir()}:
+        _say(f"the set before also had {', '.join(sorted(gone))}")
+    _say(f"termmine run {name} takes it")
+
+
+def _lists_to_add(
+    reference: str | None, seeds: str | None, known: Sequence[str], rules: str | None
+) -> tuple[dict[str, Sequence[Path]], list[str]]:
+    """A set's lists by role, and the built-in ones by name; all are read once, before anything is written."""
     given = {"reference": reference, "seeds": seeds}
-    files = {role: [_existing(role, path)] for role, path in given.items() if path is not None}
-    for paths in files.values():  # refused before anything is copied
+    files: dict[str, Sequence[Path]] = {
+        role: [_existing(role, path)] for role, path in given.items() if path is not None
+    }
+    for paths in files.values():
         corpus.read_terms(paths[0])
     if rules:
         files["rules"] = [datasets.rules_path(rules)]
         rulebook.read_rules(files["rules"][0])
-    if known:
-        files["known"] = _known([known])
-        knowledge.read_lists(files["known"])
-    named = background[0] if len(background) == 1 and background[0] in datasets.names() else ""
-    texts = _prepare(_reading_of(options), {"domain": domain, "background": () if named else background})
-    files |= {role: list(text.files) for role, text in texts.items()}
-    said = {role: text.said for role, text in texts.items() if text.said}
-    folder = datasets.add(name, files, background=named or "news", said=said, replace=replace)
-    click.echo(f"{name}: {datasets.get_set(name).size}: {_shown(folder)}")
-    _say(f"termmine run {name} takes it")
+    found = _known(known)
+    knowledge.read_lists(found)
+    built_in = [name for name in map(datasets.list_name, found) if datasets.is_built_in(name)]
+    if own := [path for path in found if not datasets.is_built_in(datasets.list_name(path))]:
+        files["known"] = own
+    return files, built_in
 
 
 def main() -> None:
@@ -902,7 +950,7 @@ def main() -> None:
 def _fail(message: str, status: int, verbose: bool) -> None:
     if verbose:
         click.echo(masked(traceback.format_exc()), err=True)
-    line = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(masked(message).split()))
+    line = _printable(" ".join(masked(message).split()))
     click.echo(f"termmine: {line[:1_000]}{'…' * (len(line) > 1_000)}", err=True)
     sys.exit(status)
 

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 from urllib.parse import quote, unquote
 
-from termmine.errors import InputError, UnreadableError, masked, shown
+from termmine.errors import InputError, UnreadableError, masked, masked_source, shown
 
 if TYPE_CHECKING:
     from pymongo.collection import Collection
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 _SCHEME = re.compile(r"([A-Za-z]\w*)(?:\+\w+)?://")
 _MONGO = re.compile(r"mongodb(?:\+srv)?://")
 _SQLITE = re.compile(r"sqlite(?:\+(?:pysqlite|aiosqlite))?://(?:/(?P<path>[^?]*))?(?:\?(?P<query>.*))?")
-# To the last @: a password that should have been percent-encoded may hold anything.
-_PASSWORD = re.compile(r"(?<=://)([^/:@]*:)(.*)@", re.DOTALL)
+_PASSWORD = re.compile(r"://[^/:]*:(.*)@", re.DOTALL)  # to the last @
 _DRIVERS = {  # dialect -> module that can serve it -> SQLAlchemy's name of it, whose own choice varies by version
     "postgresql": {"psycopg": "psycopg", "psycopg2": "psycopg2"},
     "mysql": {"pymysql": "pymysql", "MySQLdb": "mysqldb"},
@@ -118,7 +117,7 @@ def _place(url: str) -> str:
     """The URL as messages name it: no password, no options; of an SQLite file its path."""
     if path := _sqlite_path(url):
         return str(path)
-    return _PASSWORD.sub(r"\1***@", url).partition("?")[0]
+    return masked_source(url).partition("?")[0]
 
 
 def _document(value: object, place: str) -> str | UnreadableError:
@@ -127,13 +126,13 @@ def _document(value: object, place: str) -> str | UnreadableError:
     if value is None:
         return ""
     if isinstance(value, UnreadableError):
-        return UnreadableError(place, value.reason, "correct the row, or skip what cannot be read")
+        return UnreadableError(place, value.reason, "correct the row")
     if not isinstance(value, bytes | bytearray | memoryview):
         return UnreadableError(place, "no text", "name the column that holds the text")
     try:
         return bytes(value).decode()
     except UnicodeDecodeError:
-        return UnreadableError(place, "not UTF-8", "convert the row to UTF-8, or skip what cannot be read")
+        return UnreadableError(place, "not UTF-8", "convert the row to UTF-8")
 
 
 @contextlib.contextmanager
@@ -365,7 +364,7 @@ def _from_mongo(url: str, place: str, query: str, table: str, text_column: str) 
 
 def _mongo_password(url: str, place: str) -> str:
     """The password in the URL; one that is not percent-encoded would come back in pieces in pymongo's messages."""
-    password = found[2] if (found := _PASSWORD.search(url)) else ""
+    password = found[1] if (found := _PASSWORD.search(url)) else ""
     if re.search(r"[@/:?#\[\]\s]", password):
         raise InputError(f"{place} is no URL of a database; write @ : / in a name or password as %40 %3A %2F")
     return password

@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
-from termmine import corpus, definitions, documents, formats
+from termmine import corpus, definitions, documents
 from termmine.errors import FetchError, InputError
 
 _PACKAGE = Path(__file__).parent
@@ -70,18 +70,13 @@ def output_folder(path: str | os.PathLike) -> Path:
 def open_lines(paths: str | Iterable[str]) -> corpus.Corpus | documents.Documents:
     """The documents of one source or several, each path found by ``resolve``.
 
-    Plain UTF-8 files as ``corpus.read_lines`` opens them, anything else as ``documents.read`` does.
+    Plain UTF-8 files in which nothing is to be changed as ``corpus.read_lines`` opens them, anything else as
+    ``documents.read`` does.
     """
     given = [paths] if isinstance(paths, str) else list(paths)
     source = documents.read([path if "://" in path else resolve(path) for path in given])
-    return corpus.Corpus(source.found.files) if all(map(_is_plain, source.found.files)) else source
-
-
-def _is_plain(path: str | Path) -> bool:
-    try:
-        return formats.is_plain(path) and isinstance(next(corpus.read_text(Path(path))), str)
-    except InputError:  # not UTF-8
-        return False
+    plain = all(map(documents.is_plain, source.found.files))
+    return corpus.Corpus(source.found.files) if plain else source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +125,7 @@ class Files:
     reference: Path | None = None
     seeds: Path | None = None
     rules: Path | None = None
-    known: Path | None = None
+    known: tuple[Path, ...] = ()
 
 
 # --- what is in the packages ------------------------------------------------------------------------------
@@ -398,15 +393,29 @@ def is_name(name: str) -> bool:
     return re.fullmatch(r"\w[\w-]*", name) is not None and len(name) <= _LONGEST_NAME
 
 
+def sources(name: str) -> dict[str, dict]:
+    """What is known of the origin of a set of one's own: what ``preparing`` says, by role."""
+    said = _said(name)
+    there = said.get("sources")
+    return {str(role): dict(one) for role, one in there.items()} if isinstance(there, dict) else {}
+
+
+def _said(name: str) -> dict:
+    try:
+        said = json.loads((home() / "data" / name / _SOURCE).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
 def _own_set(name: str) -> DataSet | None:
     """A set that a user added."""
     if not is_name(name):
         return None
-    try:
-        said = json.loads((home() / "data" / name / _SOURCE).read_text(encoding="utf-8"))
-        parts = {part: str(said[part]) for part in ("about", "size", "background")}
-    except (OSError, ValueError, RecursionError, LookupError, TypeError, AttributeError):
+    said = _said(name)
+    if not {"about", "size", "background"} <= set(said):
         return None
+    parts = {part: str(said[part]) for part in ("about", "size", "background")}
     return DataSet(name=name, is_own=True, **parts)
 
 
@@ -415,6 +424,7 @@ def add(
     files: Mapping[str, Sequence[Path]],
     *,
     background: str = "news",
+    known: Sequence[str] = (),
     said: Mapping[str, Mapping] | None = None,
     replace: bool = False,
 ) -> Path:
@@ -424,14 +434,43 @@ def add(
     ----------
     name : letters, digits, _ and -
     files : by role: ``domain``, plain UTF-8 text, a document a line; perhaps ``background``, ``reference``, ``seeds``,
-        ``known``, ``rules``
+        ``rules``, and ``known``, lists that keep their names
     background : the set to contrast with, where ``files`` has none
+    known : names of built-in lists of known terms
     said : by role, what ``preparing.prepare`` says of a text's origin
     replace : put it in the place of a set of one's own of that name
 
     Returns
     -------
     folder : ``data/NAME``
+
+    Raises
+    ------
+    InputError : a name that cannot be used or is taken, or a background that is no set
+    """
+    check_name(name, "" if "background" in files else background, replace=replace)
+    origin = {
+        "about": _about(files, said or {}),
+        "size": _size(files["domain"]),
+        "background": "" if "background" in files else background,
+        "known": list(known),
+        "added": datetime.now(UTC).date().isoformat(),
+        "sources": dict(said or {}),
+    }
+    folder = home() / "data" / name
+    with _new_folder(folder) as built:
+        for role, paths in files.items():
+            if role != "known":
+                _copy(paths, built / ("rules.json" if role == "rules" else f"{role}.txt"))
+        for path in files.get("known", ()):
+            (built / "known").mkdir(exist_ok=True)
+            _copy([path], built / "known" / f"{path.stem}.txt")
+        _write_source(built, origin)
+    return folder
+
+
+def check_name(name: str, background: str = "", *, replace: bool = False) -> None:
+    """Refuse what ``add`` would refuse, before a text is read.
 
     Raises
     ------
@@ -444,20 +483,8 @@ def add(
         raise InputError(f"the name {name} is taken; give another")
     if folder.exists() and not replace:
         raise InputError(f"there is a data set {name} already; give --replace to put this in its place")
-    if "background" not in files and get_set(background).name == name:
+    if background and get_set(background).name == name:
         raise InputError(f"the set {name} cannot be its own background; name another")
-    origin = {
-        "about": _about(files, said or {}),
-        "size": _size(files["domain"]),
-        "background": "" if "background" in files else background,
-        "added": datetime.now(UTC).date().isoformat(),
-        "sources": dict(said or {}),
-    }
-    with _new_folder(folder) as built:
-        for role, paths in files.items():
-            _copy(paths, built / ("rules.json" if role == "rules" else f"{role}.txt"))
-        _write_source(built, origin)
-    return folder
 
 
 def _about(files: Mapping[str, Sequence[Path]], said: Mapping[str, Mapping]) -> str:
@@ -504,7 +531,7 @@ def get(name: str, *, progress: bool = False) -> Files:
         reference=optional("reference.txt"),
         seeds=optional("seeds.txt"),
         rules=optional("rules.json"),
-        known=optional("known.txt"),
+        known=(*sorted((folder / "known").glob("*.txt")), *find_lists(_said(name).get("known", ()), progress=progress)),
     )
 
 
@@ -571,12 +598,20 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         built = Path(temporary) / "built"
         built.mkdir()
         yield built
-        shutil.rmtree(folder, ignore_errors=True)
-        built.rename(folder)
+        old = Path(temporary) / "old"
+        if folder.exists():
+            folder.rename(old)
+        try:
+            built.rename(folder)
+        except OSError:
+            if old.exists():
+                old.rename(folder)
+            raise
 
 
 def _write_source(built: Path, source: Mapping[str, object]) -> None:
-    files = {path.name: sha256(path) for path in sorted(built.iterdir())}
+    there = sorted(path for path in built.rglob("*") if path.is_file())
+    files = {path.relative_to(built).as_posix(): sha256(path) for path in there}
     text = json.dumps(dict(source) | {"files": files}, ensure_ascii=False, indent=1)
     (built / _SOURCE).write_text(text + "\n", encoding="utf-8", newline="\n")
 

@@ -4,21 +4,23 @@ Files of any kind, folders, patterns, remote files, databases, and records that 
 the other, again and again, normalised, each in one line; what was changed, repeated or skipped is counted.
 """
 
+import math
 import os
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from termmine import databases, formats
-from termmine.corpus import fold
-from termmine.errors import InputError, UnreadableError, masked, shown
+from termmine import corpus, databases, formats
+from termmine.errors import InputError, UnreadableError, masked_source, shown
 
 _BREAKS = re.compile(r"\s*[\r\n\v\f]\s*")  # a document is one line
+_PLACES = 100  # of what is left out that are named, a reason
 Item = str | UnreadableError
 
 
@@ -26,8 +28,9 @@ Item = str | UnreadableError
 class Report:
     """What one pass over a source met.
 
-    ``skipped`` counts by reason the documents and files that were left out, ``examples`` has the first of each;
-    ``changed`` counts characters by kind, as ``normalizing.Normalizer`` does.
+    ``skipped`` counts by reason the documents and files that were left out, ``places`` has the first 100 of each;
+    ``changed`` counts characters by kind, as ``normalizing.Normalizer`` does; ``notes`` say of a file in which encoding
+    it was read, if that was guessed.
     """
 
     documents: int = 0
@@ -35,8 +38,15 @@ class Report:
     empty: int = 0
     repeated: int = 0
     skipped: Counter[str] = field(default_factory=Counter)
-    examples: dict[str, str] = field(default_factory=dict)
+    places: dict[str, list[str]] = field(default_factory=dict)
     changed: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
+
+    def leave_out(self, place: str, reason: str) -> None:
+        """Count a document or a file that is left out."""
+        self.skipped[reason] += 1
+        if self.skipped[reason] <= _PLACES:
+            self.places.setdefault(reason, []).append(place)
 
     def __str__(self) -> str:
         """One line for a reader.
@@ -46,7 +56,10 @@ class Report:
         """
         left_out = {"empty": self.empty, "repeated": self.repeated}
         parts = [f"{count:,} {name}" for name, count in left_out.items() if count]
-        parts += [f"{count:,} {reason} ({self.examples[reason]})" for reason, count in sorted(self.skipped.items())]
+        parts += [
+            f"{count:,} {reason} ({self.places[reason][0]}{', …' * (count > 1)})"
+            for reason, count in sorted(self.skipped.items())
+        ]
         changes = [f"{count:,} {kind}" for kind, count in self.changed.items() if count]
         return (
             f"{self.documents:,} documents of {self.characters:,} characters"
@@ -61,7 +74,7 @@ class Options:
 
     Raises
     ------
-    InputError : ``on_error`` is neither fail nor skip
+    InputError : ``on_error`` is neither fail nor skip; ``simplify`` without ``normalize``
     """
 
     text_column: str = ""
@@ -76,8 +89,8 @@ class Options:
     def __post_init__(self) -> None:
         if self.on_error not in ("fail", "skip"):
             raise InputError(f"on_error must be fail or skip, got {shown(self.on_error)}")
-        if self.query and self.table:
-            raise InputError("a query names its tables itself; give a query or a table, not both")
+        if self.simplify and not self.normalize:
+            raise InputError("simplify is a part of normalizing; leave the text as it is, or simplify it")
 
 
 class Documents:
@@ -89,13 +102,12 @@ class Documents:
         self.options, self.progress, self.on_message = options, progress, on_message
         self.report = Report()
         self._records = None if _is_path(source) else _as_records(source, options.text_column)
-        self.found = formats.Found((), Counter()) if self._records is not None else find(source)
+        self.found = formats.Found(()) if self._records is not None else find(source)
 
     def __iter__(self) -> Iterator[str]:
         report = self.report = Report()
-        for suffix, count in self.found.skipped.items():
-            reason = f"of a kind that is not read ({suffix})" if suffix.startswith(".") else suffix
-            report.skipped[reason], report.examples[reason] = count, "in a folder"
+        for file, why in self.found.left_out:
+            report.leave_out(file, f"of a kind that is not read ({why})" if why.startswith(".") else why)
         normalize, is_repeated = self._filters(report)
         for text in self._bar(self._without_faults(report)):
             line = _BREAKS.sub(" ", normalize(text)).strip()
@@ -111,8 +123,8 @@ class Documents:
     def _filters(self, report: Report) -> tuple[Callable[[str], str], Callable[[str], bool]]:
         from termmine import duplicates, normalizing  # numba, only where something is read
 
-        normalize: Callable[[str], str] = fold
-        if self.options.normalize or self.options.simplify:
+        normalize: Callable[[str], str] = corpus.fold
+        if self.options.normalize:
             normalize = normalizing.Normalizer(simplify=self.options.simplify)
             report.changed = normalize.changed
         return normalize, duplicates.Duplicates().is_repeated if self.options.dedupe else lambda text: False
@@ -124,14 +136,19 @@ class Documents:
             elif self.options.on_error == "fail":
                 raise UnreadableError(item.place, item.reason, f"{item.remedy}; or leave it out: --on-error skip")
             else:
-                report.skipped[item.reason] += 1
-                report.examples.setdefault(item.reason, item.place)
+                report.leave_out(item.place, item.reason)
 
     def _items(self) -> Iterator[Item]:
         if self._records is not None:
             yield from self._records
         for source in self.found.files:
-            yield from self._read(source)
+            try:
+                yield from self._read(source)
+            except InputError as error:  # the whole file is of no use, e.g. has no such column
+                if self.options.on_error == "fail" or len(self.found.files) == 1:
+                    raise
+                name = masked_source(os.fspath(source))
+                yield UnreadableError(name, str(error).replace(name, "it"), "give it in another form")
 
     def _read(self, source: str | Path) -> Iterator[Item]:
         options, text = self.options, os.fspath(source)
@@ -141,7 +158,12 @@ class Documents:
         if formats.kind(source) == "sqlite":
             return databases.read(databases.sqlite_url(source), **where)
         settings = {"text_column": options.text_column, "encoding": options.encoding}
-        return formats.read_file(source, **settings, on_message=self.on_message)
+        return formats.read_file(source, **settings, on_message=self._note)
+
+    def _note(self, message: str) -> None:
+        self.report.notes.append(message)
+        if self.on_message is not None:
+            self.on_message(message)
 
     def _bar(self, texts: Iterable[str]) -> Iterable[str]:
         if not self.progress:
@@ -151,7 +173,7 @@ class Documents:
         return tqdm(texts, unit=" documents", desc="read")
 
     def __repr__(self) -> str:
-        names = ", ".join(masked(os.fspath(source)) for source in self.found.files)
+        names = ", ".join(masked_source(os.fspath(source)) for source in self.found.files)
         return f"Documents({names or 'records'})"
 
 
@@ -210,19 +232,30 @@ def find(source: str | os.PathLike | Sequence[str | os.PathLike]) -> formats.Fou
     InputError : nothing there, an empty file, the same file twice
     """
     given = [source] if isinstance(source, str | os.PathLike) else list(source)
+    if not given:
+        raise InputError("a corpus needs at least one source; none was given")
     files: list[str | Path] = []
-    skipped: Counter[str] = Counter()
-    waiting: list[str | os.PathLike] = []  # files are found together, so that one given twice is seen
-    for one in given:
-        if databases.is_url(os.fspath(one)):
-            files.append(os.fspath(one))
-        else:
-            waiting.append(one)
-    if waiting:
-        found = formats.find(waiting)
+    left_out: list[tuple[str, str]] = []
+    for is_database, group in groupby(given, lambda one: databases.is_url(os.fspath(one))):
+        together = list(map(os.fspath, group))
+        found = formats.Found(tuple(together)) if is_database else formats.find(together)
         files += found.files
-        skipped += found.skipped
-    return formats.Found(tuple(files), skipped)
+        left_out += found.left_out
+    formats.check_once(files)
+    return formats.Found(tuple(files), tuple(left_out))
+
+
+def is_plain(path: str | Path, *, normalize: bool = True) -> bool:
+    """Whether a file is plain UTF-8 text that reading would not change, full-width characters aside."""
+    from termmine import normalizing
+
+    if not formats.is_plain(path):
+        return False
+    needs = normalizing.Normalizer().needs if normalize else lambda text: False
+    try:
+        return not any(map(needs, corpus.read_text(Path(path))))
+    except InputError:  # not UTF-8: the reader of documents finds out what it is, or says what is wrong
+        return False
 
 
 def _as_records(source: object, text_column: str) -> "Records":
@@ -271,9 +304,9 @@ class Records:
                     yield UnreadableError(f"record {number:,}", f"no key {name!r}", f"it has: {keys}")
                     continue
                 record = record[name]
-            if record is None or record is pd.NA or record != record:
-                record = ""
             if isinstance(record, str):
                 yield record
+            elif record is None or record is pd.NA or (isinstance(record, float) and math.isnan(record)):
+                yield ""
             else:
                 yield UnreadableError(f"record {number:,}", "no text", f"text is needed, got {shown(record)}")

@@ -8,10 +8,17 @@ import re
 import reprlib
 from collections.abc import Sequence
 
-# To the last @ of a word: a password that should have been percent-encoded may hold one itself.
-_PASSWORD = re.compile(r"(://[^\s/:@]*:)\S*@")
-_WHOLE = re.compile(r"\A([\w+.-]+://[^\s/:@]*:).*@", re.DOTALL)  # of a text that is a URL: it may hold blanks, too
-_SECRET = re.compile(r"((?:password|passwd|pwd|secret|token|signature|api_?key)=)[^&\s'\"]+", re.IGNORECASE)
+# A user's name may hold an @; and to the last one: a password that should have been percent-encoded may, too.
+_PASSWORD = re.compile(r"(://[^\s/:]*:)\S*@")
+_WHOLE_PASSWORD = re.compile(r"(://[^/:]*:).*@", re.DOTALL)  # blanks as well
+_TOKEN = re.compile(r"(https?://)[^\s/@:]+@", re.IGNORECASE)  # https://TOKEN@host
+_HARMLESS = "sslmode|mode|uri|charset|authSource|replicaSet|driver|versionId"
+_OPTION = re.compile(rf"([?&](?!(?:{_HARMLESS})=)[\w.%-]+=)[^&\s'\"#]+")  # of a URL; others may sign it
+_NAMED = re.compile(
+    r"(\b(?:\w+_)?(?:password|passwd|pwd|passphrase|secret|token|api_?key|access_?key|secret_?key)\s*[=:]\s*)"
+    r"('[^']*'|\"[^\"]*\"|[^\s&,;]+)",
+    re.IGNORECASE,
+)
 _SHORT = reprlib.Repr()  # looks at a few items of a few levels only
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxother, _SHORT.maxlong = 3, 80, 80, 40
 
@@ -29,12 +36,22 @@ def shown(value: object) -> str:
 
 
 def masked(text: str) -> str:
-    """A text without the passwords of the URLs in it.
+    """A text without the passwords in it: of URLs, of their options, and after words such as ``password=``.
 
-    >>> masked("postgresql://ann:secret@db.example/news?sslpassword=x&sslmode=require")
-    'postgresql://ann:***@db.example/news?sslpassword=***&sslmode=require'
+    >>> masked("no access to postgresql://ann@corp:secret@db.example/news?sslkey=x&sslmode=require")
+    'no access to postgresql://ann@corp:***@db.example/news?sslkey=***&sslmode=require'
     """
-    return _SECRET.sub(r"\1***", _PASSWORD.sub(r"\1***@", _WHOLE.sub(r"\1***@", text)))
+    text = _TOKEN.sub(r"\1***@", _PASSWORD.sub(r"\1***@", text))
+    return _NAMED.sub(r"\1***", _OPTION.sub(r"\1***", text))
+
+
+def masked_source(source: str) -> str:
+    """The same of one path, URL or argument, in which a password may hold blanks.
+
+    >>> masked_source("--domain=mongodb://ann:my secret@db.example/news")
+    '--domain=mongodb://ann:***@db.example/news'
+    """
+    return masked(_WHOLE_PASSWORD.sub(r"\1***@", source))
 
 
 class TermmineError(Exception):

@@ -41,6 +41,7 @@ _KINDS = {
     ".db": "sqlite", ".sqlite": "sqlite", ".sqlite3": "sqlite",
 }  # fmt: skip
 _SERVED = ("http://", "https://")
+_SQLITE = b"SQLite format 3"
 _PACKED = {".gz", ".bz2", ".xz", ".zst"}
 _BLOCK = 1 << 22  # bytes read at a time
 _PACKED_BLOCK = 1 << 16  # what a damaged archive may lose
@@ -61,7 +62,7 @@ _SEEMS = {
     b"7z\xbc\xaf": ("a 7-Zip archive", "unpack it"),
     b"Rar!": ("a RAR archive", "unpack it"),
     b"PAR1": ("a Parquet file", "give it the suffix .parquet"),
-    b"SQLite format 3": ("an SQLite database", "give it the suffix .sqlite"),
+    _SQLITE: ("an SQLite database", "give it the suffix .sqlite"),
     b"{\\rtf": ("a rich text file", "save it as .docx or plain text"),
     b"\x89PNG": ("a picture", "run OCR on it first"),
     b"\xff\xd8\xff": ("a picture", "run OCR on it first"),
@@ -80,10 +81,15 @@ Item = str | UnreadableError  # what a reader yields
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """Files to read: ``files`` in order, and how many others a folder holds, by suffix, in ``skipped``."""
+    """Files to read: ``files`` in order; ``left_out`` are others that a folder holds, each with the reason."""
 
     files: tuple[str | Path, ...]
-    skipped: Counter[str]
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def skipped(self) -> Counter[str]:
+        """How many were left out, by reason."""
+        return Counter(why for _, why in self.left_out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +119,11 @@ def kind(path: str | os.PathLike) -> str:
 def is_plain(path: str | os.PathLike) -> bool:
     """Whether a file is text by its name, here and not packed."""
     return kind(path) == "text" and not _packing(path) and not _is_url(path)
+
+
+def has_encoding(path: str | os.PathLike) -> bool:
+    """Whether the bytes of a file are characters in some encoding."""
+    return kind(path) in ("text", "jsonl", "json", "csv", "html")
 
 
 def _suffix(path: str | os.PathLike) -> str:
@@ -149,15 +160,21 @@ def find(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> Found:
     given = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     if not given:
         raise InputError("a corpus needs at least one file; none was given")
-    skipped: Counter[str] = Counter()
+    left_out: list[tuple[str, str]] = []
     files: list[str | Path] = []
     for path in given:
-        files.extend(_find_remote(path, skipped) if _is_url(path) else _find_local(os.fspath(path), skipped))
-    _check_once(files)
-    return Found(tuple(files), skipped)
+        files.extend(_find_remote(path, left_out) if _is_url(path) else _find_local(os.fspath(path), left_out))
+    check_once(files)
+    return Found(tuple(files), tuple(left_out))
 
 
-def _check_once(files: list[str | Path]) -> None:
+def check_once(files: Iterable[str | Path]) -> None:
+    """Refuse a file, or a database, that comes twice.
+
+    Raises
+    ------
+    InputError : one does
+    """
     seen: set[str] = set()
     for file in files:
         same = file if isinstance(file, str) else os.path.realpath(file)
@@ -166,7 +183,7 @@ def _check_once(files: list[str | Path]) -> None:
         seen.add(same)
 
 
-def _find_local(path: str, skipped: Counter[str]) -> list[Path]:
+def _find_local(path: str, left_out: list[tuple[str, str]]) -> list[Path]:
     is_pattern = glob.has_magic(path) and not corpus.exists(path)
     matches = sorted(glob.glob(path, recursive=True)) if is_pattern else [path]
     if not matches:
@@ -175,31 +192,51 @@ def _find_local(path: str, skipped: Counter[str]) -> list[Path]:
         matches = [match for match in matches if not Path(match).is_dir()] or matches
     found: list[Path] = []
     for match in map(Path, matches):
-        found.extend(_walk(match, skipped) if corpus.exists(match) and match.is_dir() else [corpus.check_file(match)])
+        found.extend(_walk(match, left_out) if corpus.exists(match) and match.is_dir() else [corpus.check_file(match)])
     return found
 
 
-def _walk(folder: Path, skipped: Counter[str]) -> list[Path]:
-    """The files of known kinds in a folder and those below it."""
-    found = []
+def _walk(folder: Path, left_out: list[tuple[str, str]]) -> list[Path]:
+    """The files of known kinds in a folder and those below it; what links to another of them is left out."""
+    found: list[Path] = []
     for root, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        found.extend(Path(root, name) for name in names if not name.startswith("."))
-    files = [file for file in sorted(found, key=lambda file: file.parts) if _is_known(file, skipped)]
+        links = [name for name in folders if Path(root, name).is_symlink()]
+        left_out += ((str(Path(root, name)), "linked folder") for name in links)
+        folders[:] = [name for name in folders if not name.startswith(".") and name not in links]
+        found.extend(Path(root, name) for name in names if not name.startswith((".", "~$")))  # ~$: Word's locks
+    files: dict[str, Path] = {}
+    for file in sorted(found, key=lambda file: (file.is_symlink(), file.parts)):  # a link comes after what it links to
+        if why := _why_not(file):
+            left_out.append((str(file), why))
+        elif files.setdefault(os.path.realpath(file), file) != file:
+            left_out.append((str(file), "second link"))
     if not files:
         raise InputError(f"there is no file of a known kind in {folder}; known are {', '.join(_KINDS)}")
-    return files
+    return sorted(files.values(), key=lambda file: file.parts)
 
 
-def _is_known(file: Path | str, skipped: Counter[str]) -> bool:
-    is_empty = isinstance(file, Path) and file.is_file() and not file.stat().st_size
-    is_known = _suffix(file) in _KINDS and not is_empty
-    if not is_known:
-        skipped["empty file" if is_empty else _suffixes(file)[-1] or "no suffix"] += 1
-    return is_known
+def _why_not(file: Path | str) -> str:
+    """Why a file that a folder holds is not read, "" if it is."""
+    if _suffix(file) not in _KINDS:
+        return _suffixes(file)[-1] or "no suffix"
+    if isinstance(file, str):
+        return ""
+    if not file.is_file():  # a pipe, or a link to nothing
+        return "no regular file"
+    if not file.stat().st_size:
+        return "empty file"
+    return "" if kind(file) != "sqlite" or _begins(file, _SQLITE) else _suffixes(file)[-1]  # as Thumbs.db
 
 
-def _find_remote(url: str, skipped: Counter[str]) -> list[str]:
+def _begins(file: Path, magic: bytes) -> bool:
+    try:
+        with open(file, "rb") as opened:
+            return opened.read(len(magic)) == magic
+    except OSError:  # whoever reads it will say so
+        return True
+
+
+def _find_remote(url: str, left_out: list[tuple[str, str]]) -> list[str]:
     import fsspec
 
     try:
@@ -215,7 +252,9 @@ def _find_remote(url: str, skipped: Counter[str]) -> list[str]:
     if found == [url]:
         return [url]
     files = sorted(str(system.unstrip_protocol(file)) for file in found)
-    files = [file for file in files if "*" in path or _is_known(file, skipped)]
+    if "*" not in path:
+        left_out += ((masked(file), why) for file in files if (why := _why_not(file)))
+        files = [file for file in files if not _why_not(file)]
     if not files:
         raise InputError(f"no file of a known kind is at {masked(url)}; check the address")
     return files
@@ -350,7 +389,9 @@ def _seekable(source: _Source) -> Iterator[BinaryIO]:
 def _codec_of(source: _Source, head: bytes, sample: bytes, declared: str = "") -> str:
     """The codec of a text: named, marked, valid UTF-8, declared in the text itself, or guessed."""
     marked = next((codec for mark, codec in encodings.MARKS.items() if head.startswith(mark)), "")
-    _check_text(source, head)
+    is_utf8 = encodings.is_utf8(sample, is_cut=len(sample) >= _SAMPLE) and sample.count(0) <= len(sample) / 100
+    if not (is_utf8 and sample and not sample.isascii()):  # a text may begin with the word GIF89a
+        _check_text(source, head)
     if source.encoding:
         named = encodings.SUPERSETS.get(source.encoding, source.encoding)
         if marked and not marked.startswith(source.encoding.removesuffix("-sig")) and marked != named:
@@ -359,7 +400,7 @@ def _codec_of(source: _Source, head: bytes, sample: bytes, declared: str = "") -
         return marked or named
     if marked:
         return marked
-    if b"\0" not in sample and encodings.is_utf8(sample, is_cut=len(sample) >= _SAMPLE):
+    if is_utf8:
         return "utf-8"
     return declared or _guessed(source, sample)
 
@@ -381,6 +422,9 @@ def _guessed(source: _Source, sample: bytes) -> str:
         return codec
     if b"\0" in sample:
         raise UnreadableError(source.name, "no text", "it holds zero bytes; if it is UTF-16, name it with --encoding")
+    if near := encodings.nearly(sample):
+        remedy = f"it is {encodings.LABELS[near]} but for some bytes: give --encoding {near}, and --on-error skip"
+        raise UnreadableError(source.name, "encoding unclear", remedy)
     found = ", ".join(f"{encodings.LABELS[codec]} {confidence:.2f}" for codec, confidence in confidences.items())
     remedy = f"name it with --encoding ({found or 'it is none of UTF-8, GB18030, Big5 and UTF-16'})"
     raise UnreadableError(source.name, "encoding unclear", remedy)
@@ -511,7 +555,7 @@ def _parsed(line: str, place: str) -> Any:
     try:
         return json.loads(line)
     except (ValueError, RecursionError):  # also of an integer of thousands of digits
-        return UnreadableError(place, "no JSON", "mend the row, or leave such rows out with --on-error skip")
+        return UnreadableError(place, "no JSON", "mend the row")
 
 
 def _read_json(source: _Source) -> Iterator[Item]:
@@ -599,19 +643,22 @@ def _csv_texts(rows: Any, header: list[str], source: _Source) -> Iterator[Item]:
     column = source.text_column or _only_column(header, header, source)
     if header.count(column) != 1:
         raise InputError(f"{source.name} has {header.count(column)} columns {column!r}; it has: {', '.join(header)}")
-    position, n = header.index(column), 0
+    position, n, line = header.index(column), 0, rows.line_num + 1
     while True:
         try:
             row = next(rows, None)
         except csv.Error as error:
-            n += 1
-            yield UnreadableError(_csv_place(source, n, rows), "no csv", f"{error}; quote fields with quotes inside")
-            continue
+            row, n = [], n + 1
+            is_open = str(error).startswith("unexpected end")
+            reason = "the rest of a csv behind an open quote" if is_open else "no csv"
+            place = f"{source.name}, row {n:,} (line {line:,}{f' to {rows.line_num:,}' * is_open})"
+            yield UnreadableError(place, reason, f"{error}; close quotes, and double those inside a field")
         if row is None:
             return
         if row:
             n += 1
             yield _csv_text(row, len(header), position, _csv_place(source, n, rows))
+        line = rows.line_num + 1
 
 
 def _csv_place(source: _Source, n: int, rows: Any) -> str:
@@ -623,7 +670,7 @@ def _csv_text(row: list[str], n_columns: int, position: int, place: str) -> Item
         remedy = f"it has {len(row)}, the header {n_columns}; quote fields that hold the delimiter"
         return UnreadableError(place, "wrong number of fields", remedy)
     if not row[position].isascii() and _SURROGATE.search(row[position]):
-        return UnreadableError(place, "not in the file's encoding", "convert it to UTF-8, or use --on-error skip")
+        return UnreadableError(place, "not in the file's encoding", "convert it to UTF-8")
     return row[position]
 
 

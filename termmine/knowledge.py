@@ -6,14 +6,16 @@ far it came, and why no further. Two ranked lists are compared term by term.
 
 import os
 import re
+import tempfile
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
 
-from termmine import corpus, datasets, evaluation, export, lattice
+from termmine import corpus, datasets, evaluation, export, judging, lattice
 from termmine.errors import InputError
 from termmine.variants import spelling_key
 
@@ -32,9 +34,14 @@ _HEADINGS = {
     "lost": "lost: rank, why the second run lacks it",
     "moved": "moved",
 }
-_HAN = re.compile("[\u4e00-\u9fa5]+")
-# A dictionary's line: jieba's word, frequency, tag, the tag or both numbers left out; HanLP's word, tag, frequency.
-_ENTRY = re.compile(r"(\S.*?)(?:\s+\d+(?:\s+[A-Za-z]\w*)?|(?:\s+[A-Za-z]\w*\s+\d+)+)")
+_HAN = "[\u3007\u3400-\u9fff\U00020000-\U0002f7ff\U00030000-\U0003ffff]"  # those that no spelling key changes
+_ALL_HAN = re.compile(f"{_HAN}+")
+_TAG = "[A-Za-z]{1,4}"
+# jieba's word, frequency, tag, or HanLP's word, tag, frequency and further pairs of these: in any list
+_ENTRY = re.compile(rf"(?=\S*{_HAN})(\S+)\s+(?:[0-9]+(?:\s+{_TAG})?|{_TAG}\s+[0-9]+(?:\s+{_TAG}\s+[0-9]+)*)")
+# Word, tag; or a word of any kind, frequency, tag: only beside such entries
+_LOOSE_ENTRY = re.compile(rf"(?=\S*{_HAN})(\S+)\s+{_TAG}|(\S.*?)\s+[0-9]+\s+{_TAG}")
+_NUMBER = "[0-9.,·:：∶/／%％‰-]+[A-Za-z]{0,4}"  # which ``candidates.from_phrases`` leaves out
 _P = 0.99  # of the rank-biased overlap: the first 100 ranks have most of the weight
 
 
@@ -44,9 +51,10 @@ _P = 0.99  # of the rank-biased overlap: the first 100 ranks have most of the we
 def read_list(path: str | os.PathLike) -> list[str]:
     """The terms of a list, folded, without repeats, in the file's order.
 
-    What follows a tab is no part of a term. Where every line has a number behind its term, and perhaps a tag, the file
-    is a dictionary as jieba or HanLP have them, and the term is what stands before; a list in which some lines end in
-    a number is none, and keeps them: ``iPhone 15`` stays a term.
+    What follows a tab is no part of a term. Nor is what follows the word in the entries of a segmenter's dictionary: a
+    word with a Chinese character and without a blank, then a frequency and perhaps a tag of at most four Latin letters
+    (jieba), or a tag and a frequency (HanLP). Beside such entries, ``word tag`` is one too, and in other words
+    ``word frequency tag``. All else is a term as it stands: ``iPhone 15``, ``GB 1094``.
 
     Parameters
     ----------
@@ -56,12 +64,39 @@ def read_list(path: str | os.PathLike) -> list[str]:
     ------
     InputError : as ``corpus.read_terms``
     """
-    lines = corpus.read_terms(path)
-    if any("\t" in line for line in lines):
-        lines = [line.split("\t", 1)[0].rstrip() for line in lines]
-    if all(entries := [_ENTRY.fullmatch(line) for line in lines]):
-        lines = [entry[1] for entry in entries]
-    return list(dict.fromkeys(lines))
+    return _read_list(path)[0]
+
+
+def _read_list(path: str | os.PathLike) -> tuple[list[str], int]:
+    """The terms, and how many lines were read as entries of a dictionary."""
+    lines = [line.split("\t", 1)[0].rstrip() for line in corpus.read_terms(path)]
+    entries = [_ENTRY.fullmatch(line) for line in lines]
+    if any(entries):
+        entries = [entry or _LOOSE_ENTRY.fullmatch(line) for entry, line in zip(entries, lines, strict=True)]
+    terms = [entry[entry.lastindex] if entry else line for entry, line in zip(entries, lines, strict=True)]
+    return list(dict.fromkeys(terms)), sum(map(bool, entries))
+
+
+def describe_list(path: str | os.PathLike) -> str:
+    """How a user's list was read, if lines of it were taken for entries of a dictionary, else "".
+
+    Parameters
+    ----------
+    path : as ``read_list`` takes it
+
+    Returns
+    -------
+    line : *user.txt: 4 terms, 3 lines of them read as word, frequency, tag*; "" for a built-in list
+
+    Raises
+    ------
+    InputError : as ``read_list``
+    """
+    if datasets.is_built_in(datasets.list_name(path)):
+        return ""
+    terms, entries = _read_list(path)
+    told = f"{entries:,} line{'s' * (entries != 1)} of them read as word, frequency, tag"
+    return f"{Path(path).name}: {len(terms):,} term{'s' * (len(terms) != 1)}, {told}" if entries else ""
 
 
 def read_lists(lists: str | os.PathLike | Iterable[str | os.PathLike]) -> dict[str, list[str]]:
@@ -84,7 +119,7 @@ def read_lists(lists: str | os.PathLike | Iterable[str | os.PathLike]) -> dict[s
 
 def _keys(terms: Iterable[str]) -> list[str]:
     """``spelling_key`` of each; Chinese characters alone, as most terms are, are their own."""
-    return [term if _HAN.fullmatch(term) else spelling_key(term) for term in terms]
+    return [term if _ALL_HAN.fullmatch(term) else spelling_key(term) for term in terms]
 
 
 def _folded(terms: Iterable[str]) -> list[str]:
@@ -134,16 +169,6 @@ def only_new(terms: pd.DataFrame) -> pd.DataFrame:
     return terms[terms["known"] == ""]
 
 
-def only_known(terms: pd.DataFrame) -> pd.DataFrame:
-    """The terms that some list holds, as ``mark_known`` tells; ranks stay.
-
-    >>> only_known(pd.DataFrame({"term": ["蜂王", "巢脾"], "known": ["old", ""]}))["term"].tolist()
-    ['蜂王']
-    """
-    evaluation.check_columns("the terms", terms, ["known"])
-    return terms[terms["known"] != ""]
-
-
 # --- where each of them is ----------------------------------------------------------------------------------
 
 
@@ -166,8 +191,9 @@ def trace_known(
     -------
     frame : ``term, list, stage, reason, rank, count, doc_freq``, a row a term and list, in their order. stage is one of
         ``evaluation.STAGES``, *found* for what is kept; reason says what rejected it, or why it is no candidate (as far
-        as the candidates tell: longer, shorter or rarer than any of them, or not a run of words as the text is cut),
-        and how the text spells it if otherwise; rank is 0 for no candidate
+        as the candidates tell: a number, longer, shorter or rarer than any of them, else it is not often enough a word
+        or a run of few enough words, as the text is cut), and how the text spells it if otherwise; rank is 0 for no
+        candidate
 
     Raises
     ------
@@ -218,30 +244,39 @@ def _counts(terms: pd.DataFrame, spelled: pd.Series, lines: Iterable[str]) -> pd
 
 def _why_no_candidate(traced: pd.DataFrame, terms: pd.DataFrame) -> np.ndarray:
     length, lengths = traced["term"].str.len(), terms["term"].str.len()
+    is_number = traced["term"].str.fullmatch(_NUMBER)
+    if is_number.any() and terms["term"].str.fullmatch(_NUMBER).any():  # words may be numbers, runs of words never are
+        is_number[:] = False
     cases = [
         traced["count"] == 0,
+        is_number,
         length > lengths.max(),
         length < lengths.min(),
         traced["count"] < terms["count"].min(),
     ]
-    reasons = ["does not occur", "longer than any candidate", "shorter than any candidate", "rarer than any candidate"]
-    return np.select(cases, reasons, default="not a run of words as the text is cut").astype(object)
+    reasons = ["does not occur", "a number", *(f"{how} than any candidate" for how in ("longer", "shorter", "rarer"))]
+    default = "not often enough a run of few enough words, as the text is cut"
+    return np.select(cases, reasons, default=default).astype(object)
 
 
 def count_stages(traced: pd.DataFrame) -> dict[str, int]:
     """How many known terms came how far, ``known_`` and the stage → number; a term of several lists counts once.
 
+    ``known_counted_only`` of them ``without_absent`` leaves out.
+
     Parameters
     ----------
     traced : as ``trace_known`` returns it; seeds are not counted
 
-    >>> rows = [["蜂王", "old", "found"], ["蜂王", "new", "found"], ["巢脾", "seeds", "found"]]
-    >>> count_stages(pd.DataFrame(rows, columns=["term", "list", "stage"]))["known_found"]
+    >>> rows = [["蜂王", "old", "found", 4], ["蜂王", "new", "found", 4], ["巢脾", "seeds", "found", 2]]
+    >>> count_stages(pd.DataFrame(rows, columns=["term", "list", "stage", "count"]))["known_found"]
     1
     """
-    stages = traced[traced["list"] != SEEDS].drop_duplicates("term")["stage"].value_counts()
+    known = traced[traced["list"] != SEEDS]
+    stages = known.drop_duplicates("term")["stage"].value_counts()
     numbers = {f"known_{stage.replace(' ', '_')}": int(stages.get(stage, 0)) for stage in _STAGES}
-    return {"known_terms": sum(numbers.values())} | numbers
+    total = sum(numbers.values())
+    return {"known_terms": total} | numbers | {"known_counted_only": total - without_absent(known)["term"].nunique()}
 
 
 def say_stages(numbers: Mapping[str, float]) -> str:
@@ -254,13 +289,15 @@ def say_stages(numbers: Mapping[str, float]) -> str:
         return ""
     names = {f"known_{stage.replace(' ', '_')}": told for stage, told in _STAGES.items()}
     told = ", ".join(f"{int(numbers[name]):,} {words}" for name, words in names.items() if numbers.get(name))
+    if absent := numbers.get("known_counted_only"):
+        told += f" ({int(absent):,} of these, of built-in lists, are counted only)"
     return f"{int(numbers['known_terms']):,} known terms: {told}"
 
 
 def without_absent(traced: pd.DataFrame) -> pd.DataFrame:
     """What ``trace_known`` returns, without terms of the built-in lists that the text does not hold: most of them."""
-    is_built_in = traced["list"].map(datasets.is_built_in).astype(bool)
-    return traced[~(is_built_in & (traced["count"] == 0))].reset_index(drop=True)
+    built_in = list(filter(datasets.is_built_in, traced["list"].unique()))
+    return traced[~(traced["list"].isin(built_in) & (traced["count"] == 0))].reset_index(drop=True)
 
 
 # --- two runs -----------------------------------------------------------------------------------------------
@@ -428,6 +465,33 @@ def best_terms(terms: pd.DataFrame, *, top: int = 1000) -> list[str]:
     evaluation.check_rank("top", top)
     frame = _ranks(terms, "the run")
     return frame[_is_top(frame["rank"], frame["reason"], top)].sort_values("rank", kind="stable").index.tolist()
+
+
+def write_changes(changes: pd.DataFrame, contexts: pd.DataFrame, file: str | os.PathLike | BinaryIO) -> None:
+    """What ``diff`` found as a table for spreadsheets, as ``judging.write_sheet`` makes it safe for them.
+
+    Parameters
+    ----------
+    changes : as ``diff`` returns it; the table has in addition ``context``, the term's first one as 左【词】右
+    contexts : ``term, left, right`` as ``judging.contexts`` returns it; may lack terms
+    file : a path, or an open binary file
+
+    Raises
+    ------
+    InputError : the contexts lack a column
+    """
+    evaluation.check_columns("the contexts", contexts, ["term", "left", "right"])
+    first = contexts.drop_duplicates("term").astype(str)
+    shown = (first["left"] + "【" + first["term"] + "】" + first["right"]).str.strip()
+    context = changes["term"].map(dict(zip(first["term"], shown, strict=True))).fillna("")
+    table = changes.assign(context=context.astype(object))
+    if isinstance(file, str | os.PathLike):
+        judging.write_sheet(table, file)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "changes.csv"
+        judging.write_sheet(table, path)
+        file.write(path.read_bytes())
 
 
 def describe(changes: pd.DataFrame, contexts: pd.DataFrame, *, n: int = 10, width: int = 12) -> list[str]:

@@ -7,18 +7,29 @@ Every stage reads the text once more, so that a source of another kind is writte
 import hashlib
 import importlib.metadata
 import json
+import shutil
 import tempfile
+import time
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from termmine import corpus, databases, datasets, documents, export, formats
+from termmine import corpus, databases, datasets, documents, duplicates, encodings, export, formats, normalizing
 from termmine.documents import Options
-from termmine.errors import InputError, masked
+from termmine.errors import InputError, masked_source
 
-_RECIPE = 1  # raised when the same source gives another text
-_LIBRARIES = ("charset-normalizer", "pypdfium2", "python-docx", "trafilatura", "OpenCC")  # whose versions matter
+_LIBRARIES = (
+    "charset-normalizer",
+    "lxml",
+    "pypdfium2",
+    "python-docx",
+    "trafilatura",
+    "OpenCC",
+)  # whose versions matter
+_ROOMS = (corpus, encodings, formats, normalizing, duplicates, documents)  # and whose code
+_SPARED = 86400  # seconds in which what another process writes is left alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +75,22 @@ def prepare(
     if _is_plain(found, options):
         return Prepared(files=tuple(map(Path, found.files)))
     folder = datasets.home() / "data" / ".texts"
-    key = _key(found, options)
+    names = [masked_source(str(one)) for one in sources]
+    key = _key(found, names, options)
     if key and (kept := _kept(folder, key)):
         return kept
+    _tidy(folder)
     source = documents.read(list(sources), progress=progress, on_message=on_message, **asdict(options))
-    return _write(source, [masked(str(one)) for one in sources], folder, key)
+    try:
+        return _write(source, names, folder, key)
+    except OSError as error:
+        raise InputError(f"the text cannot be written to {folder}: {error.strerror}; work in another folder") from None
+
+
+def named_set(sources: Sequence[str]) -> str:
+    """The data set that a text is named by, "" if it is none; a file of that name comes first."""
+    is_set = len(sources) == 1 and not corpus.exists(sources[0]) and sources[0] in datasets.names()
+    return sources[0] if is_set else ""
 
 
 def check_used(options: Options, files: Sequence[str | Path]) -> None:
@@ -82,51 +104,44 @@ def check_used(options: Options, files: Sequence[str | Path]) -> None:
     is_table = [formats.kind(file) in ("jsonl", "json", "csv", "parquet") for file in files]
     for name in ("query", "table"):
         if getattr(options, name) and not any(is_database):
-            raise InputError(f"--{name} is for databases, and {masked(str(files[0]))} is none")
+            raise InputError(f"--{name} is for databases, and {masked_source(str(files[0]))} is none")
     if options.text_column and not any(is_database + is_table):
-        raise InputError(f"--text-column is for tables and databases, and {masked(str(files[0]))} is none")
+        raise InputError(f"--text-column is for tables and databases, and {masked_source(str(files[0]))} is none")
+    if options.encoding and not any(formats.has_encoding(file) and not databases.is_url(str(file)) for file in files):
+        raise InputError(f"--encoding is for text, and {masked_source(str(files[0]))} has an encoding of its own")
 
 
 def _is_plain(found: formats.Found, options: Options) -> bool:
     """Whether the files can be read where they lie."""
-    if options.dedupe or options.simplify or options.encoding or found.skipped:
+    if options.dedupe or options.simplify or options.encoding or found.left_out:
         return False
-    return all(isinstance(file, Path) and _is_plain_file(file, options.normalize) for file in found.files)
+    return all(documents.is_plain(file, normalize=options.normalize) for file in found.files)
 
 
-def _is_plain_file(path: Path, normalize: bool) -> bool:
-    from termmine import normalizing
-
-    if not formats.is_plain(path):
-        return False
-    needs = normalizing.Normalizer().needs if normalize else lambda text: False
-    try:
-        return not any(map(needs, corpus.read_text(path)))
-    except InputError:  # not UTF-8: the reader of documents finds out what it is, or says what is wrong
-        return False
-
-
-def _key(found: formats.Found, options: Options) -> str:
-    """What the text depends on, as a SHA-256; "" where it cannot be known without reading."""
-    if not all(isinstance(file, Path) for file in found.files):
+def _key(found: formats.Found, names: Sequence[str], options: Options) -> str:
+    """What the text depends on, as a SHA-256; "" where that cannot be known without reading."""
+    if any(formats.kind(file) == "sqlite" or not isinstance(file, Path) for file in found.files):
         return ""
     said = {
-        "recipe": _RECIPE,
-        "files": [(formats.kind(file), datasets.sha256(file)) for file in found.files],
-        "skipped": found.skipped,
+        "names": names,  # which the report of its reading names
+        "files": [(str(file), datasets.sha256(file)) for file in found.files],
+        "left_out": found.left_out,
         "options": asdict(options),
         "versions": _versions(),
     }
+    return _digest(said)
+
+
+def _digest(said: object) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _versions() -> dict[str, str]:
-    versions = {}
+    versions = {"unicode": unicodedata.unidata_version}
+    versions |= {room.__name__: datasets.sha256(Path(room.__file__)) for room in _ROOMS}
     for name in _LIBRARIES:
-        try:
+        with suppress(importlib.metadata.PackageNotFoundError):
             versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            versions[name] = ""
     return versions
 
 
@@ -151,7 +166,7 @@ def _write(source: documents.Documents, names: Sequence[str], folder: Path, key:
             digest = _write_lines(source, new)
             if not source.report.documents:
                 raise InputError(f"there is no document in {', '.join(names)}: {source.report}")
-            path = folder / f"{key or digest[:16]}.txt"
+            path = folder / f"{key or _digest([names, digest])}.txt"
             new.replace(path)
     except BaseException:
         for path in made:
@@ -161,6 +176,14 @@ def _write(source: documents.Documents, names: Sequence[str], folder: Path, key:
     said = {"from": list(names), "files": len(source.found.files)} | _say(source)
     export.write_json(said | {"sha256": digest}, path.with_suffix(".json"))
     return Prepared(files=(path,), said=said, is_new=True)
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what processes that were killed left half-written."""
+    for left in folder.glob(".new-*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > _SPARED:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _write_lines(source: documents.Documents, path: Path) -> str:
@@ -179,9 +202,11 @@ def _say(source: documents.Documents) -> dict[str, object]:
     chosen = {name: value for name, value in asdict(source.options).items() if value != getattr(default, name)}
     counted = {"empty": report.empty, "repeated": report.repeated, "skipped": report.skipped, "changed": report.changed}
     return {
-        "options": {name: masked(value) if isinstance(value, str) else value for name, value in chosen.items()},
+        "options": {name: masked_source(value) if isinstance(value, str) else value for name, value in chosen.items()},
         "documents": report.documents,
         "characters": report.characters,
         **{name: value for name, value in counted.items() if value},
+        **({"left_out": report.places} if report.places else {}),
+        **({"notes": report.notes} if report.notes else {}),
         "summary": str(report),
     }

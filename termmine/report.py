@@ -115,6 +115,7 @@ def index_page(run: str | os.PathLike, manifest: Mapping, *, topn: int = 1000) -
         rows=[{name: _cell(value) for name, value in row.items()} for row in kept.to_dict("records")],
         hops=manifest["preset"] == "classic",
         contexts=_read_contexts(run / "contexts.parquet"),
+        traced=(run / "known.csv").is_file(),
         figures=list(_figures(run)),
         reports=[(path.stem, _title(path)) for path in _notebooks(run)],
         parameters=list(parameters.items()),

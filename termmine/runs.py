@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from termmine import corpus, datasets, export, judging, knowledge, lattice, manifests, report, rules, stages
-from termmine.errors import InputError, NotebookError, NotebookInputError, masked, shown
+from termmine.errors import InputError, NotebookError, NotebookInputError, masked_source, shown
 from termmine.manifests import SHEET
 from termmine.presets import NOTEBOOKS, PRESETS, Parameters, check_parameters, merge, read_preset
 
@@ -536,4 +536,4 @@ def _git_commit() -> str:
 
 def shell_command(arguments: Iterable[str]) -> str:
     """The command line that repeats a run, without the passwords in it."""
-    return shlex.join(["termmine", *map(masked, arguments)])
+    return shlex.join(["termmine", *map(masked_source, arguments)])

@@ -21,7 +21,7 @@ import yaml
 
 from termmine import corpus, datasets, documents, export, manifests, preparing, presets, report, runs, stages
 from termmine.documents import Options
-from termmine.errors import InputError, NotebookError, TermmineError, masked, shown
+from termmine.errors import InputError, NotebookError, TermmineError, masked_source, shown
 
 _KEYS = ("data", "preset", "presets", "parameters", "repeats", "metric")
 _RANGE = ("from", "to", "step", "steps", "scale")
@@ -341,14 +341,22 @@ def _files(data: str | Mapping[str, object], fetch: Callable, on_message: Callab
         files = fetch(data)
         rules = {"rules": files.rules} if files.rules else {}
         texts = {"domain": (files.domain,), "background": (files.background,)}
-        known = (files.known,) if files.known else ()
-        return {"name": data, "reference": files.reference, "seeds": files.seeds, "known": known, **texts, **rules}
-    texts = _texts(data, on_message)
+        return {
+            "name": data,
+            "sources": datasets.sources(data),
+            "reference": files.reference,
+            "seeds": files.seeds,
+            "known": files.known,
+            **texts,
+            **rules,
+        }
+    named = preparing.named_set(_listed(data.get("background", "news")))
+    texts = _texts({key: value for key, value in data.items() if not (named and key == "background")}, on_message)
     found = {role: text.files for role, text in texts.items()}
     lists = {role: corpus.find_files([data[role]])[0] for role in ("reference", "seeds") if role in data}
     lists["known"] = tuple(datasets.find_lists(_listed(data.get("known", ""))))
     rules = {"rules": datasets.rules_path(str(data["rules"]))} if "rules" in data else {}
-    background = {} if "background" in data else {"background": (fetch("news").domain,)}
+    background = {"background": (fetch(named).domain,)} if named else {}
     sources = {"sources": {role: text.said for role, text in texts.items() if text.said}}
     return {"name": data["name"], **found, **background, **lists, **rules, **sources}
 
@@ -592,6 +600,14 @@ def _in_a_cell(value: object) -> object:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, (list, dict)) else value
 
 
+def _masked(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _masked(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_masked(one) for one in value]
+    return masked_source(value) if isinstance(value, str) else value
+
+
 def _about(grid: Grid, results: pd.DataFrame, out: Path, command: str) -> dict[str, object]:
     names = ["data", "preset", "repeat", *grid.parameters]
     return {
@@ -613,4 +629,4 @@ def _as_yaml(grid: Grid) -> str:
         "repeats": grid.repeats,
         "metric": grid.metric,
     }
-    return masked(yaml.safe_dump(said, allow_unicode=True, sort_keys=False, default_flow_style=None, width=100))
+    return yaml.safe_dump(_masked(said), allow_unicode=True, sort_keys=False, default_flow_style=None, width=100)

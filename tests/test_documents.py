@@ -50,7 +50,7 @@ def test_a_record_that_cannot_be_read_stops_or_is_skipped_and_counted():
     source = documents.read(records, text_column="text", on_error="skip")
     assert list(source) == ["蜂王", "工蜂"]
     assert source.report.skipped == {"no key 'text'": 1, "no text": 1}
-    assert source.report.examples == {"no key 'text'": "record 2", "no text": "record 3"}
+    assert source.report.places == {"no key 'text'": ["record 2"], "no text": ["record 3"]}
     assert str(source.report) == (
         "2 documents of 4 characters; left out: 1 empty, 1 no key 'text' (record 2), 1 no text (record 3)"
     )
@@ -60,7 +60,7 @@ def test_a_record_that_cannot_be_read_stops_or_is_skipped_and_counted():
     ("options", "says"),
     [
         ({"on_error": "ignore"}, "on_error must be fail or skip, got 'ignore'"),
-        ({"query": "select 1", "table": "a"}, "give a query or a table, not both"),
+        ({"normalize": False, "simplify": True}, "leave the text as it is, or simplify it"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(options, says):
@@ -113,4 +113,5 @@ def test_files_of_several_kinds_are_one_source(tmp_path):
     source = documents.read(tmp_path, text_column="text", on_error="skip")
     assert list(source) == ["蜂王", "工蜂", "巢脾"]
     assert source.report.skipped == {"of a kind that is not read (.png)": 1, "no text in column 'text'": 1}
-    assert source.report.examples["no text in column 'text'"].endswith("b.jsonl, row 2")
+    assert source.report.places["no text in column 'text'"] == [f"{tmp_path}/b.jsonl, row 2"]
+    assert source.report.places["of a kind that is not read (.png)"] == [f"{tmp_path}/c.png"]

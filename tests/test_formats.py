@@ -7,6 +7,7 @@ import http.server
 import io
 import json
 import lzma
+import os
 import random
 import threading
 import zipfile
@@ -93,7 +94,49 @@ def test_a_link_to_a_file_is_the_same_file(tmp_path):
     except OSError:
         pytest.skip("no links here")
     with pytest.raises(InputError, match=r"b\.txt is given twice"):
-        formats.find(tmp_path)
+        formats.find([tmp_path / "a.txt", tmp_path / "b.txt"])
+    found = formats.find(tmp_path)  # whoever gives a folder gives no file twice
+    assert found.files == (tmp_path / "a.txt",)
+    assert found.left_out == ((str(tmp_path / "b.txt"), "second link"),)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_what_lies_about_in_a_folder_stops_nobody(tmp_path):
+    (tmp_path / "a.txt").write_text("字", encoding="utf-8")
+    (tmp_path / "Thumbs.db").write_bytes(b"\xd0\xcf\x11\xe0" * 9)
+    (tmp_path / "~$a.docx").write_bytes(b"lock")
+    (tmp_path / "lost.txt").symlink_to("nowhere")
+    (tmp_path / "below").mkdir()
+    (tmp_path / "linked").symlink_to("below")
+    os.mkfifo(tmp_path / "pipe.txt")
+    found = formats.find(tmp_path)
+    assert found.files == (tmp_path / "a.txt",)
+    assert found.skipped == {".db": 1, "no regular file": 2, "linked folder": 1}
+
+
+def test_a_quote_that_is_not_closed_takes_the_rest_and_says_so(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('id,text\n1,蜂\n2,"王\n3,巢\n4,脾\n', encoding="utf-8")
+    text, error = formats.read_file(path, text_column="text")
+    assert text == "蜂"
+    assert error.reason == "the rest of a csv behind an open quote"
+    assert error.place == f"{path}, row 2 (line 3 to 5)"
+
+
+@pytest.mark.parametrize("text", ["蜂王" * 200 + "\0产卵", "GIF89a 是一种图片格式", "BZh 不是归档"])
+def test_odd_characters_do_not_make_utf8_another_kind(tmp_path, text):
+    (tmp_path / "a.txt").write_text(text, encoding="utf-8")
+    assert list(formats.read_file(tmp_path / "a.txt")) == [text]
+
+
+def test_a_bad_byte_in_gb18030_is_told_from_an_unclear_encoding(tmp_path):
+    line = "我们在家里种花，蜂王在巢里产卵，工蜂出去采蜜。\n".encode("gb18030")
+    path = tmp_path / "a.txt"
+    path.write_bytes(line * 9 + b"\xff" + line * 9)
+    [error] = formats.read_file(path)
+    assert "it is GB18030 but for some bytes: give --encoding gb18030, and --on-error skip" in str(error)
+    texts = list(formats.read_file(path, encoding="gb18030"))
+    assert sum(isinstance(text, str) for text in texts) == 17
 
 
 @pytest.mark.parametrize(
@@ -411,7 +454,8 @@ def test_csv_errors_name_row_and_line(tmp_path):
     errors = {item.place.removeprefix(f"{path}, "): item.reason for item in items if not isinstance(item, str)}
     assert errors == {
         "row 2 (line 4)": "wrong number of fields", "row 3 (line 5)": "wrong number of fields",
-        "row 4 (line 6)": "not in the file's encoding", "row 5 (line 7)": "no csv", "row 7 (line 9)": "no csv",
+        "row 4 (line 6)": "not in the file's encoding", "row 5 (line 7)": "no csv",
+        "row 7 (line 9 to 9)": "the rest of a csv behind an open quote",
     }  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from termmine import datasets, evaluation, export, knowledge, manifests, runs, stages, sweeps
+from termmine import candidates, datasets, evaluation, export, knowledge, manifests, runs, stages, sweeps
 from termmine.errors import FetchError, InputError
 
 
@@ -33,15 +33,47 @@ def written(path, *lines):
     [
         (["蜂王", "ＳＦ６断路器", "", " 蜂王 ", "NA"], ["蜂王", "SF6断路器", "NA"]),
         (["蜂王\t310", "巢脾\t28", "意蜂"], ["蜂王", "巢脾", "意蜂"]),  # THUOCL's files
-        (["蜂王 3 n", "蜂 1 n", "iPhone 15 5 eng"], ["蜂王", "蜂", "iPhone 15"]),  # jieba's dictionary
-        (["蜂王 3", "巢脾 12"], ["蜂王", "巢脾"]),
+        (["蜂王 3 n", "C++ 3 nz", "iPhone 15 5 eng"], ["蜂王", "C++", "iPhone 15"]),  # jieba's dictionary
+        (["王台 3 i", "巢脾 5", "意蜂 nz", "浆框", "easy_go 3 eng"], ["王台", "巢脾", "意蜂", "浆框", "easy_go"]),
+        (["蜂王 3", "巢脾 12", "iPhone 15"], ["蜂王", "巢脾", "iPhone 15"]),
         (["蜂王 n 3", "意大利 ns 7 nz 2"], ["蜂王", "意大利"]),  # HanLP's
-        (["蜂王", "iPhone 15", "Windows 11"], ["蜂王", "iPhone 15", "Windows 11"]),  # some lines alone: no dictionary
-        (["3 n", "蜂王 3 n"], ["3 n", "蜂王 3 n"]),  # the first line has no number behind a word
+        (["𫚉鱼 n 3", "㐀蜂 2"], ["𫚉鱼", "㐀蜂"]),  # rare characters
+        (["3 n", "蜂王 3 n"], ["3 n", "蜂王"]),
+        (["蜂王\t3\tn", "iPhone 15\t2\tn"], ["蜂王", "iPhone 15"]),
     ],
 )
 def test_a_list_may_be_a_dictionary(tmp_path, lines, terms):
     assert knowledge.read_list(written(tmp_path / "list.txt", *lines)) == terms
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["GB 1094", "GB/T 7595", "DL/T 5 kV"],  # standards: nothing tells them from words and frequencies
+        ["iPhone 15", "Windows 11", "蜂王"],
+        ["deep learning", "big data", "蜂王 nz"],
+        ["养蜂 设备 3", "蜂王 queens 3", "蜂王 3.5", "蜂王 3 5", "蜂王 3 queens"],
+    ],
+)
+def test_what_is_no_dictionary_stays_as_it_stands(tmp_path, lines):
+    path = written(tmp_path / "list.txt", *lines)
+    assert knowledge.read_list(path) == lines and knowledge.describe_list(path) == ""
+
+
+def test_a_list_without_a_frequency_is_none_until_one_stands_beside(tmp_path):
+    lines = ["意蜂 nz", "C++ 3 nz", "big data"]
+    assert knowledge.read_list(written(tmp_path / "a.txt", *lines)) == lines
+    assert knowledge.read_list(written(tmp_path / "b.txt", *lines, "蜂王 3")) == ["意蜂", "C++", "big data", "蜂王"]
+
+
+def test_it_is_told_how_a_dictionary_was_read(tmp_path):
+    path = written(tmp_path / "user.txt", "蜂王 3 n", "巢脾 5", "意蜂 nz", "浆框", "蜂王 3 n")
+    assert knowledge.describe_list(path) == "user.txt: 4 terms, 3 lines of them read as word, frequency, tag"
+    assert knowledge.describe_list(written(path, "蜂王 3")).endswith(
+        "1 term, 1 line of them read as word, frequency, tag"
+    )
+    (tmp_path / "jieba").mkdir()
+    assert knowledge.describe_list(written(tmp_path / "jieba" / "dict.txt", "蜂王 3 n")) == "", "built in"
 
 
 @pytest.mark.parametrize(
@@ -164,10 +196,9 @@ def test_a_known_term_names_its_lists_in_the_order_given():
         knowledge.mark_known(terms, {"a": "蜂王"})
 
 
-def test_new_and_known_terms_are_all_terms_and_keep_their_ranks():
+def test_new_terms_keep_their_ranks():
     marked = knowledge.mark_known(ranked(("蜂王", 3), ("巢脾", 2), ("蜂蜡", 2)), {"a": ["巢脾"]})
-    new, known = knowledge.only_new(marked), knowledge.only_known(marked)
-    assert new["rank"].tolist() == [1, 3] and known["rank"].tolist() == [2]
+    assert knowledge.only_new(marked)["rank"].tolist() == [1, 3]
     with pytest.raises(InputError, match="missing: known"):
         knowledge.only_new(ranked(("蜂王", 3)))
 
@@ -183,6 +214,7 @@ def test_the_marks_survive_the_file(tmp_path):
 
 TERMS = ranked(("蜂王", 5), ("SF6断路器", 4), ("这种蜂箱", 3, "contains_none_of: 这"), ("花粉", 3, "max_terms: 2"))
 LINES = ["蜂王在蜂箱里，蜂箱旁", "蜂箱", "巢脾与巢脾", "蜂蜡", "养蜂员的蜂"]
+NOT_CUT = "not often enough a run of few enough words, as the text is cut"
 
 
 def test_every_known_term_has_a_reason_by_hand():
@@ -193,7 +225,7 @@ def test_every_known_term_has_a_reason_by_hand():
         ["sf6 断路器", "old", "found", "spelled SF6断路器", 2, 4, 1],
         ["这种蜂箱", "old", "rejected", "contains_none_of: 这", 3, 3, 1],
         ["花粉", "old", "ranked low", "max_terms: 2", 4, 3, 1],
-        ["蜂箱", "old", "not a candidate", "not a run of words as the text is cut", 0, 3, 2],
+        ["蜂箱", "old", "not a candidate", NOT_CUT, 0, 3, 2],
         ["巢脾", "old", "not a candidate", "rarer than any candidate", 0, 2, 1],
         ["养蜂员的蜂", "old", "not a candidate", "rarer than any candidate", 0, 1, 1],
         ["蜂", "old", "not a candidate", "shorter than any candidate", 0, 7, 4],
@@ -201,6 +233,21 @@ def test_every_known_term_has_a_reason_by_hand():
     ]
     longer = knowledge.trace_known(TERMS, {"old": ["养蜂员的蜂王浆瓶"]}, ["养蜂员的蜂王浆瓶"])
     assert longer["reason"].tolist() == ["longer than any candidate"]
+
+
+def test_a_number_is_told_as_one_unless_numbers_are_candidates():
+    known, lines = {"a": ["35", "35kV", "3.5%", "220"]}, ["35kV，35kV，35kV，3.5%"]
+    number, absent = ["not a candidate", "a number"], ["not in the corpus", "does not occur"]
+    traced = knowledge.trace_known(TERMS, known, lines)
+    assert traced[["stage", "reason"]].values.tolist() == [number, number, number, absent]
+    words = pd.concat([TERMS, ranked(("110kV", 1)).assign(rank=5)])
+    assert knowledge.trace_known(words, known, lines)["reason"].tolist()[:2] == [NOT_CUT, NOT_CUT]
+
+
+def test_numbers_are_what_no_run_of_words_is():
+    terms = pd.Series(["35", "35kV", "3.5%", "1:2", "GB", "GB1094", "35千伏", "35kilos", "±5"])
+    is_number = terms.str.fullmatch(knowledge._NUMBER)
+    assert is_number.tolist() == (candidates._spelling(terms) == "number").tolist() == [True] * 4 + [False] * 5
 
 
 def test_seeds_are_a_list_before_the_others_and_a_term_stands_in_each_of_its_lists():
@@ -254,7 +301,7 @@ def test_stages_are_counted_once_a_term_and_said():
     numbers = knowledge.count_stages(traced)
     assert numbers == {
         "known_terms": 4, "known_found": 1, "known_ranked_low": 1, "known_rejected": 0,
-        "known_not_a_candidate": 1, "known_not_in_the_corpus": 1,
+        "known_not_a_candidate": 1, "known_not_in_the_corpus": 1, "known_counted_only": 0,
     }  # fmt: skip
     said = "4 known terms: 1 kept, 1 ranked too low, 1 no candidates, 1 not in the text"
     assert knowledge.say_stages(numbers) == said and knowledge.say_stages({"terms": 3}) == ""
@@ -266,6 +313,16 @@ def test_of_built_in_lists_only_what_occurs_is_written():
     rows = left[["list", "term"]].to_dict("split")["data"]
     assert rows == [["old", "无此词"], ["jieba", "巢脾"], ["thuocl:法律", "蜂王"]]
     assert knowledge.without_absent(knowledge.trace_known(TERMS, {}, [])).empty
+
+
+def test_what_is_counted_only_is_told():
+    lists = {"old": ["无此词"], "jieba": ["无此词", "巢脾", "也无"], "thuocl:法律": ["也无", "蜂王", "还无"]}
+    numbers = knowledge.count_stages(knowledge.trace_known(TERMS, lists, LINES))
+    assert knowledge.say_stages(numbers) == (
+        "5 known terms: 1 kept, 1 no candidates, 3 not in the text (2 of these, of built-in lists, are counted only)"
+    )
+    del numbers["known_counted_only"]  # of a run before this was counted
+    assert knowledge.say_stages(numbers).endswith("3 not in the text")
 
 
 # --- two runs --------------------------------------------------------------------------------------------------
@@ -387,6 +444,24 @@ def test_lines_stand_below_each_other_and_command_no_terminal():
     assert knowledge.describe(knowledge.diff(ONE, ONE), contexts) == []
 
 
+def test_changes_are_written_with_contexts_and_no_formula_acts(tmp_path):
+    other = OTHER.replace({"王台": "=王台", "花粉": "@花粉"})
+    changes = knowledge.diff(ONE.replace("花粉", "@花粉"), other, top=4)
+    rows = [["@花粉", "-1+2", "之后"], ["@花粉", "second", ""], ["=王台", "", "里"], ["别的", "", ""]]
+    contexts = pd.DataFrame(rows, columns=["term", "left", "right"])
+    knowledge.write_changes(changes, contexts, tmp_path / "d.csv")
+    frame = export.read_frame(tmp_path / "d.csv")
+    assert frame["term"].tolist()[:3] == ["'@花粉", "'=王台", "巢脾"]
+    assert frame["context"].tolist() == ["'-1+2【@花粉】之后", "【=王台】里", "", "", "", ""]
+    with (tmp_path / "again.csv").open("wb") as file:
+        knowledge.write_changes(changes, contexts, file)
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "d.csv").read_bytes()
+    knowledge.write_changes(knowledge.diff(ONE, ONE), contexts, tmp_path / "none.csv")
+    assert list(export.read_frame(tmp_path / "none.csv")) == list(frame)
+    with pytest.raises(InputError, match="missing: left"):
+        knowledge.write_changes(changes, contexts.drop(columns="left"), tmp_path / "d.csv")
+
+
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
     """Two folders with what ``diff`` reads of a run."""
@@ -407,9 +482,12 @@ def test_the_command_tells_the_differences(termmine, folders):
     rbo = knowledge.rank_biased_overlap(["蜂王", "巢脾", "工蜂", "蜂蜡"], ["工蜂", "蜂王", "花粉", "王台"])
     assert lines[1] == f"rank-biased overlap {rbo:.3f} (p = .99)"
     assert lines[2:4] == ["2 gained: rank, why the first run lacks it", "  3  花粉  rule: 花      采回的[花粉]之后"]
-    written_rows = (folders / "d.csv").read_text(encoding="utf-8").splitlines()
-    assert written_rows[0] == "term,change,rank_one,rank_other,moved,score_one,score_other,reason"
-    assert written_rows[1] == "花粉,gained,6,3,0,3,6,rule: 花" and len(written_rows) == 7
+    written_rows = (folders / "d.csv").read_text(encoding="utf-8-sig").splitlines()
+    assert written_rows[0] == "term,change,rank_one,rank_other,moved,score_one,score_other,reason,context"
+    assert written_rows[1] == "花粉,gained,6,3,0,3,6,rule: 花,采回的【花粉】之后" and len(written_rows) == 7
+    status, table, told = termmine("diff", "a", "b", "--top", 4, "-o", "-")
+    assert status == 0 and table == (folders / "d.csv").read_text(encoding="utf-8")
+    assert told == f"{out}6 changes: standard output\n"
 
 
 @pytest.mark.parametrize(
@@ -487,14 +565,17 @@ def test_a_run_with_known_terms_marks_them_and_is_repeated(termmine, tmp_path, m
     quick = ("-p", "expansion.curve_draws=0", "-p", "embedding.compare_documents=0", "-p", "evaluation.samples=0")
     plain, lists = ("run", "sample", "--seeds", "my.txt", *quick), ("--known", "old.txt", "--known", "dictionary.txt")
     assert termmine(*plain, "--out", "plain")[0] == 0
-    status, out, _ = termmine(*plain, *lists, "--out", "out")
+    status, out, err = termmine(*plain, *lists, "--out", "out")
     assert status == 0 and "5 known terms: 3 kept" in out and "1 not in the text: out/known.csv" in out
+    assert err.splitlines().count("dictionary.txt: 2 terms, 2 lines of them read as word, frequency, tag") == 1
     terms = export.read_frame(tmp_path / "out" / "terms.csv").set_index("term")
     assert terms["known"][["蜂王", "王台", "巢脾", "工蜂"]].tolist() == ["old;dictionary", "old", "dictionary", ""]
     known = export.read_frame(tmp_path / "out" / "known.csv")
     assert known["list"].tolist() == ["seeds"] * 4 + ["old"] * 4 + ["dictionary"] * 2
     assert known.loc[known["term"].str.startswith("不在文中"), "stage"].tolist() == ["not in the corpus"] * 2
-    assert "<i>known</i> names the lists" in (tmp_path / "out" / "index.html").read_text(encoding="utf-8")
+    for folder, is_marked in (("out", True), ("plain", False)):
+        page = (tmp_path / folder / "index.html").read_text(encoding="utf-8")
+        assert ("<i>known</i> names the lists" in page) is is_marked and 'href="known.csv"' in page
 
     before = export.read_frame(tmp_path / "plain" / "terms.csv")
     assert set(before["known"]) == {""}

@@ -1,6 +1,7 @@
 """One's own text of any kind, from the command line: read, registered, named by runs and sweeps."""
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 
@@ -8,7 +9,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from termmine import datasets
+from termmine import datasets, runs, sweeps
+from termmine.errors import masked, masked_source
 
 
 @pytest.fixture
@@ -74,7 +76,7 @@ def test_what_was_read_is_said_and_kept(here, termmine):
         (("discover", "bees.sqlite", "-o", "-"), "there are: pages"),
         (("discover", "gbk.txt", "--encoding", "utf-8", "-o", "-"), "gbk.txt"),
         (("discover", "bees.txt", "--encoding", "klingon", "-o", "-"), "klingon"),
-        (("run", "sample", "--dedupe"), "need --domain or --background with text of one's own"),
+        (("run", "sample", "--dedupe"), "need text of one's own, as --domain or --background"),
         (("run", "--domain", "bees.txt", "--background", "nosuch"), "nosuch"),
         (
             ("run", "--domain", "bees.sqlite", "--background", "bees.sqlite", "--table", "pages"),
@@ -99,12 +101,75 @@ def test_wrong_use_is_told_in_one_line_and_leaves_nothing(here, termmine, argume
     ]
 
 
-def test_a_password_is_in_no_message(here, termmine):
-    url = "postgresql+nosuchdriver://ann:hunter2@db.example/bees"
-    for arguments in (("discover", url, "--table", "pages", "-o", "a.csv"), ("-v", "discover", url, "-o", "a.csv")):
+URLS = (
+    "postgresql://ann:hunter2@db.example/bees",
+    "postgresql://ann@corp:hunter2@db.example/bees",
+    "postgresql://ann:my hunter2@db.example/bees",
+    "postgresql://db.example/bees?user=ann&password=hunter2",
+    "mssql+pyodbc:///?odbc_connect=UID%3Dann%3BPWD%3Dhunter2",
+    "https://hunter2@files.example/a.txt",
+    "https://files.example/a.txt?sv=1&sig=hunter2",
+    "mongodb://ann:hunter2@db.example/bees?authSource=admin",
+)
+
+
+@pytest.mark.parametrize("url", URLS)
+def test_a_password_is_in_no_text_about_a_source(url):
+    assert "hunter2" not in masked_source(url)
+    assert "hunter2" not in masked_source(f"--domain={url}")
+    assert "hunter2" not in runs.shell_command(["run", "--domain", url])
+    if " " not in url:
+        assert "hunter2" not in masked(f"cannot read '{url}': no access")
+
+
+@pytest.mark.parametrize(
+    "url", ["postgresql+nosuch://ann@corp:hunter2@db.example/bees", "nosuch://ann:hunter2@h/a.txt"]
+)
+def test_a_password_is_in_no_message(here, termmine, url):
+    for arguments in (("discover", url, "-o", "a.csv"), ("-v", "discover", url, "-o", "a.csv")):
         status, out, said = termmine(*arguments)
         assert status == 2
         assert "hunter2" not in out + said
+
+
+def test_a_grid_with_passwords_is_shown_without_them():
+    grid = sweeps.Grid(data=({"name": "bees", "domain": [URLS[2]], "background": URLS[1]},))
+    assert "hunter2" not in sweeps._as_yaml(grid)
+    assert "postgresql://ann@corp:***@db.example/bees" in sweeps._as_yaml(grid)
+
+
+def test_a_database_that_was_written_to_is_read_anew(here, termmine):
+    with closing(sqlite3.connect(here / "bees.sqlite")) as database:
+        database.execute("pragma journal_mode=wal")
+        arguments = ("discover", "bees.sqlite", "--table", "pages", "--text-column", "body", "-o", "a.csv")
+        assert "text: 110 documents" in termmine(*arguments)[2]
+        database.execute("insert into pages (body) values ('蜂王产卵')")
+        database.commit()  # into the log beside the file
+        assert "text: 111 documents" in termmine(*arguments)[2]
+
+
+def test_a_filter_and_a_collection_reach_mongodb(here, termmine, monkeypatch):
+    asked = {}
+
+    def read(url, **where):
+        asked.update(where)
+        return iter(["蜂王产卵", "蜂王产卵"])
+
+    monkeypatch.setattr("termmine.databases.read", read)
+    arguments = (
+        "--table",
+        "pages",
+        "--query",
+        '{"lang": "zh"}',
+        "--text-column",
+        "body",
+        "-o",
+        "a.csv",
+        "-p",
+        "min_count=1",
+    )
+    assert termmine("discover", "mongodb://db.example/bees", *arguments)[0] == 0
+    assert asked == {"table": "pages", "query": '{"lang": "zh"}', "text_column": "body"}
 
 
 def test_a_set_of_ones_own_is_added_listed_named_replaced(here, termmine):
@@ -124,6 +189,36 @@ def test_a_set_of_ones_own_is_added_listed_named_replaced(here, termmine):
     assert datasets.get("bees").reference is None
     assert termmine("data", "add", "again", "--domain", "bees.txt", "--background", "bees")[0] == 0
     assert datasets.get("again").background == here / "data" / "bees" / "domain.txt"
+
+
+def test_lists_of_known_terms_keep_their_names_in_a_set(here, termmine):
+    (here / "old.txt").write_text("蜂王\n", encoding="utf-8")
+    (here / "dictionary.txt").write_text("工蜂 3 n\n", encoding="utf-8")
+    texts = ("--domain", "bees.txt", "--background", "everyday.txt")
+    added = ("data", "add", "bees", *texts, "--known", "old.txt", "--known", "dictionary.txt")
+    assert termmine(*added)[0] == 0
+    assert [datasets.list_name(path) for path in datasets.get("bees").known] == ["dictionary", "old"]
+    status, _, said = termmine("data", "add", "bees", *texts, "--replace")
+    assert (status, "the set before also had known" in said) == (0, True)
+
+
+def test_a_set_whose_background_is_gone_is_listed_and_said(here, termmine):
+    assert termmine("data", "add", "bees", "--domain", "bees.txt", "--background", "everyday.txt")[0] == 0
+    assert termmine("data", "add", "again", "--domain", "bees.txt", "--background", "bees")[0] == 0
+    shutil.rmtree(here / "data" / "bees")
+    status, out, _ = termmine("data", "list")
+    assert (status, "its background bees is gone" in out) == (0, True)
+    assert "there is no data set 'bees'" in termmine("run", "again")[2]
+
+
+def test_a_set_that_cannot_be_replaced_stays(here, termmine, monkeypatch):
+    added = ("data", "add", "bees", "--domain", "bees.txt", "--background", "everyday.txt")
+    assert termmine(*added)[0] == 0
+    before = (here / "data" / "bees" / "domain.txt").read_bytes()
+    monkeypatch.setattr(datasets, "_write_source", lambda *arguments: 1 / 0)
+    assert termmine(*added, "--replace")[0] == 1
+    assert (here / "data" / "bees" / "domain.txt").read_bytes() == before
+    assert [path.name for path in (here / "data").iterdir()] == ["bees"]
 
 
 def test_a_folder_that_is_no_set_is_left_alone(here, termmine):
@@ -171,7 +266,8 @@ def test_a_sweep_names_sets_of_ones_own_and_reads_other_kinds(here, termmine):
         "terms.txt",
     )
     assert termmine(*added)[0] == 0
-    other = {"name": "rows", "domain": "bees.jsonl", "background": "everyday.txt", "text_column": "body"}
+    assert termmine("data", "add", "everyday", "--domain", "everyday.txt", "--background", "sample")[0] == 0
+    other = {"name": "rows", "domain": "bees.jsonl", "background": "everyday", "text_column": "body"}
     grid = {"data": ["bees-2", other], "parameters": {"evaluation.topn": [100]}}
     (here / "grid.yaml").write_text(yaml.safe_dump(grid), encoding="utf-8")
     status, _, said = termmine("sweep", "grid.yaml", "--out", "swept")
