@@ -7,7 +7,7 @@ import os
 import shlex
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -262,21 +262,14 @@ def _make_job(
     given = {"reference": reference, "seeds": seeds}
     lists = {role: _existing(role, path) for role, path in given.items() if path is not None}
     terms = _known(known)
-    set_name = _named_background(background)
-    texts = _prepare(reading, {"domain": domain, "background": () if set_name else background})
-    _check_reading(reading, texts)
+    own, said = _find_texts(reading, domain, background)
     name = "own" if domain else name or "law"
-    own = {role: text.files for role, text in texts.items()}
-    own |= {"background": (_text_of_set(set_name),)} if set_name else {}
     if domain:
-        files = datasets.Files(
-            domain=own["domain"][0], background=own["background"][0] if "background" in own else _news()
-        )
+        files = datasets.Files(domain=own["domain"][0], background=own["background"][0])
     else:
         _say_fetching(name)
         files = datasets.get(name, progress=sys.stderr.isatty())
-    said = datasets.sources(name) if not domain else {}
-    said |= {role: text.said for role, text in texts.items() if text.said}
+        said = {role: one for role, one in datasets.sources(name).items() if role not in own} | said
     return runs.Job(
         name=name,
         domain=own.get("domain", (files.domain,)),
@@ -290,6 +283,21 @@ def _make_job(
         command=runs.shell_command(sys.argv[1:]),
         **({"reference": files.reference, "seeds": files.seeds} | lists),
     )
+
+
+def _find_texts(
+    reading: documents.Options, domain: Sequence[str], background: Sequence[str]
+) -> tuple[dict[str, tuple[Path, ...]], dict[str, Mapping[str, object]]]:
+    """The files of the texts that are given, and what is to be said of their origin, by role."""
+    set_name = _named_background(background)
+    texts = _prepare(reading, {"domain": domain, "background": () if set_name else background})
+    _check_reading(reading, texts)
+    files = {role: text.files for role, text in texts.items()}
+    if set_name:
+        files["background"] = (_text_of_set(set_name),)
+    elif domain and not background:
+        files["background"] = (_news(),)
+    return files, {role: text.said for role, text in texts.items() if text.said}
 
 
 def _named_background(background: Sequence[str]) -> str:

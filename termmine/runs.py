@@ -507,7 +507,8 @@ def _find_input(manifest: Mapping, folder: Path, role: str, entry: Mapping[str, 
     """An input where the manifest has it, else the data set's, or the rules that travel with termmine."""
     places = [folder / entry["path"]]
     if manifest["name"] in datasets.names() and role in stages.ROLES:
-        places.append(getattr(datasets.get(manifest["name"]), role))
+        own = getattr(datasets.get(manifest["name"]), role)
+        places += own if role == "known" else [own]
     places += [datasets.rules_path(name) for name in datasets.RULE_SETS if role == "rules"]
     list_name = datasets.list_name(places[0])
     if role == "known" and not places[0].is_file() and datasets.is_built_in(list_name):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from termmine import corpus, discovery, export, glossary, judging
+from termmine import candidates, corpus, discovery, export, glossary, judging, segmentation
 from termmine.errors import InputError
 
 HOSTILE = [
@@ -118,11 +118,31 @@ def test_a_condition_that_leaves_nothing_says_what_to_loosen(run, conditions, me
         glossary.read(run, **conditions)
 
 
-def test_a_run_that_does_not_tell_what_is_known_cannot_be_asked(run):
-    export.write_frame(export.read_frame(run / "terms.csv").drop(columns="known"), run / "terms.csv")
-    assert "known" not in glossary.read(run)
-    with pytest.raises(InputError, match="whether it is known"):
+def test_a_run_without_lists_of_known_terms_cannot_be_asked(run):
+    no_list = r"run had no list of known terms; run it again with --known LIST$"
+    export.update_metrics(run, "expansion", {"terms": 5})
+    with pytest.raises(InputError, match=no_list):
         glossary.read(run, known="new")
+    terms = export.read_frame(run / "terms.csv")
+    export.update_metrics(run, "expansion", {"terms": 5, "known_terms": 9})  # none of which is kept
+    export.write_frame(terms.assign(known=""), run / "terms.csv")
+    assert len(glossary.read(run, known="new")) == 5
+    (run / "metrics.json").unlink()
+    for frame in (terms.assign(known=""), terms.drop(columns="known")):
+        export.write_frame(frame, run / "terms.csv")
+        assert len(glossary.read(run)) == 5
+        with pytest.raises(InputError, match=no_list):
+            glossary.read(run, known="new")
+
+
+def test_a_yes_for_what_the_run_did_not_keep_is_counted(run, tmp_path):
+    judge(run, 蜂王="yes", 时间="yes", 别的="是", 断路器="no", 又的="")
+    told = glossary.export(run, tmp_path / "a.txt", "plain", reviewed_only=True)
+    assert str(told) == "1 term; left out: 1 judged no, 2 judged yes, but not kept by this run"
+    assert glossary.export(run, tmp_path / "a.txt", "plain").left_out == {"judged no": 1}
+    judge(run, 时间="yes")
+    with pytest.raises(InputError, match=r"5 are kept, 1 judged yes, but not kept by this run\); judge"):
+        glossary.read(run, reviewed_only=True)
 
 
 def test_what_is_no_run_is_named(run, tmp_path):
@@ -130,6 +150,8 @@ def test_what_is_no_run_is_named(run, tmp_path):
         glossary.read(tmp_path)
     with pytest.raises(InputError, match="not the folder of a finished run"):
         glossary.read(tmp_path / "nowhere")
+    with pytest.raises(InputError, match=r"terms\.csv is not the folder of a finished run; give the run's folder$"):
+        glossary.read(run / "terms.csv")
     (run / "terms.csv").write_text("rank,word\n1,蜂王\n", encoding="utf-8")
     with pytest.raises(InputError, match="missing: term"):
         glossary.read(run)
@@ -138,8 +160,13 @@ def test_what_is_no_run_is_named(run, tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("score", "hoch", "score has others"),
-        ("count", "1.5", "count has others"),
+        ("score", "hoch", "finite numbers as score"),
+        ("score", "inf", "finite numbers as score"),
+        ("score", "-inf", "finite numbers as score"),
+        ("score", "nan", "finite numbers as score"),
+        ("count", "1.5", "whole numbers of 0 or more as count"),
+        ("count", "-1", "whole numbers of 0 or more as count"),
+        ("doc_freq", "inf", "whole numbers of 0 or more as doc_freq"),
         ("term", "蜂王", "one twice"),
         ("term", "", "empty term"),
     ],
@@ -265,6 +292,31 @@ def test_a_file_that_cannot_be_written_is_named(run, tmp_path):
         glossary.export(run, tmp_path / "no" / "folder.csv", "csv")
 
 
+def test_what_a_format_does_not_use_may_be_damaged(run, tmp_path):
+    (run / "manifest.json").write_text("{", encoding="utf-8")
+    written = []
+    for name in glossary.FORMATS:
+        try:
+            written.append(name) if glossary.export(run, tmp_path / "a.xlsx", name) else None
+        except InputError as error:
+            assert "manifest.json is not the manifest" in str(error)
+    assert written == ["csv", "jsonl", "plain", "jieba", "hanlp"]
+    assert glossary.export(run, tmp_path / "a.tbx", "tbx", title="蜂学").written == 5
+    (run / "contexts.parquet").write_text("{", encoding="utf-8")
+    for name in ("plain", "jieba", "hanlp"):
+        assert glossary.export(run, tmp_path / "a.txt", name).written == 5
+    with pytest.raises(InputError, match=r"contexts\.parquet is not a Parquet file"):
+        glossary.export(run, tmp_path / "a.csv", "csv")
+
+
+def test_a_workbook_goes_to_a_name_that_says_so(run, tmp_path):
+    with pytest.raises(InputError, match=r"a name that ends in \.xlsx, got .*law\.csv"):
+        glossary.export(run, tmp_path / "law.csv", "xlsx")
+    assert not (tmp_path / "law.csv").exists()
+    assert glossary.export(run, tmp_path / "LAW.XLSX", "xlsx").written == 5
+    assert glossary.export(run, io.BytesIO(), "xlsx").written == 5
+
+
 def test_bad_use_is_refused():
     with pytest.raises(InputError, match="format must be one of csv, xlsx"):
         glossary.render(family(), None, "docx")
@@ -325,11 +377,9 @@ def test_a_term_longer_than_a_cell_is_left_out_of_xlsx():
 
 
 def test_jsonl_has_an_object_a_line_with_variants_and_contexts():
-    frame = family()
-    frame.loc[0, "score"] = math.nan
-    text = glossary.render(frame, QUOTED, "jsonl").decode()
+    text = glossary.render(family(), QUOTED, "jsonl").decode()
     first, *_, last = map(json.loads, text.splitlines())
-    assert (first["term"], first["score"], first["count"]) == ("断路器", None, 50)
+    assert (first["term"], first["score"], first["count"]) == ("断路器", 1.5, 50)
     assert first["variants"] == [
         {"term": "SF6断路器", "relation": "kind"},
         {"term": "真空断路器", "relation": "kind"},
@@ -386,6 +436,34 @@ def test_jieba_cuts_every_term_whole(tmp_path, found, hmm):
     for sentence in SENTENCES:
         parted = [term for term in held if term not in tokenizer.lcut(sentence.format(term), HMM=hmm)]
         assert len(parted) <= 0.01 * len(held), parted
+
+
+def test_jieba_tears_few_terms_in_contexts_most_for_another_term(tmp_path, sample):
+    """All runs of words of the sample, most of which are no terms: they overlap more than those that a run keeps."""
+    jieba = pytest.importorskip("jieba")
+    jieba.setLogLevel(logging.ERROR)
+    lines = list(corpus.read_lines(sample / "domain.txt"))
+    words = discovery.discover(lines)
+    text = segmentation.SegmentedText(lines, segmentation.Segmenter(words))
+    phrases = candidates.from_phrases(text, lines, words, words)
+    frame = entries(phrases["term"].tolist()).assign(count=phrases["count"])
+    glossary.write(frame, None, tmp_path / "dict.txt", "jieba")
+    tokenizer = jieba.Tokenizer()
+    tokenizer.load_userdict(str(tmp_path / "dict.txt"))
+    held = {line.split()[0] for line in (tmp_path / "dict.txt").read_text(encoding="utf-8").splitlines()}
+    quotes = judging.contexts(sorted(held), lines)
+    torn = by_others = 0
+    for term, left, right in zip(quotes["term"], quotes["left"], quotes["right"], strict=True):
+        begin, end = len(left), len(left) + len(term)
+        cut = list(tokenizer.tokenize(left + term + right))
+        if not any(first <= begin and end <= last for _, first, last in cut):
+            torn += 1
+            by_others += not any(
+                word in held for word, first, last in cut if first < begin < last or first < end < last
+            )
+    assert len(quotes) > 2_000
+    assert by_others <= 0.015 * len(quotes)  # 1.3 %: by a common word of jieba's, as 间隔 tears 中间
+    assert 0 < torn <= 0.09 * len(quotes)  # 8.7 %; with the counts alone as frequencies 24 %
 
 
 def test_the_frequencies_rest_on_jiebas_own_dictionary():
@@ -563,7 +641,7 @@ def test_ids_of_two_runs_and_of_two_formats_agree():
 def test_tbx_keeps_any_term_that_xml_can_say():
     frame = entries([*IN_XML, "蜂\x00王", "蜂\x1f", "蜂\uffff", "蜂\n王", "蜂\r王"])
     assert [term.text for term in tbx(frame).iterfind(".//t:term", NAMES)] == IN_XML
-    assert sum(glossary.left_out(frame, "tbx").values()) == 5
+    assert glossary.left_out(frame, "tbx") == {"with a line break, tab or control character": 5}
 
 
 def test_tbx_of_2008_is_read_back_by_translate_toolkit():
@@ -600,6 +678,13 @@ def test_skos_is_read_back_by_rdflib():
     assert set(label) == {"断路器", "SF6断路器", "真空断路器", "蜂王"}
     assert {text.language for text in graph.objects(None, names.prefLabel)} == {"zh"}
     assert set(graph.objects(label["SF6断路器"], names.altLabel)) == {rdflib.Literal("sf6断路器", lang="zh")}
+    xl = rdflib.Namespace("http://www.w3.org/2008/05/skos-xl#")
+    [(concept, spelling)] = graph.subject_objects(xl.altLabel)  # the numbers of a spelling
+    assert (concept, str(spelling)[:15]) == (label["SF6断路器"], "urn:termmine:t-")
+    assert graph.value(spelling, rdflib.RDF.type) == xl.Label
+    assert graph.value(spelling, xl.literalForm) == rdflib.Literal("sf6断路器", lang="zh")
+    numbers = [graph.value(spelling, own[name]).toPython() for name in ("score", "count", "doc_freq")]
+    assert numbers == [1.0, 30, 3]
     assert set(graph.subjects(names.broader, label["断路器"])) == {label["SF6断路器"], label["真空断路器"]}
     assert set(graph.objects(label["断路器"], names.narrower)) == {label["SF6断路器"], label["真空断路器"]}
     assert {str(text) for text in graph.objects(label["蜂王"], names.example)} == {"=一只蜂王产卵", "蜂王老了"}
