@@ -55,8 +55,8 @@ _WITHOUT_CONTEXTS = ("plain", "jieba", "hanlp")
 _TITLED = ("xlsx", "tbx", "tbx2", "skos")
 # jieba takes the most probable way to part a text. No part of a word is more frequent than 了, 883,634 of the
 # 60,101,967 occurrences in its dictionary, so no two parts together outweigh a word of more than 883,634²/60,101,967 =
-# 12,991; the more words a user adds, the less they do. Frequencies that fall with the rank would save a few contexts
-# of the best terms (3.2 % of the 4.4 % that render names), and tear more of all terms' (15 % rather than 12 %).
+# 12,991; the more words a user adds, the less they do. Frequencies that fall with the rank would tear fewer contexts
+# of the best terms (3.2 % rather than the 4.4 % in render's docstring), but more of all terms' (15 % rather than 12 %).
 _JIEBA_FLOOR, _JIEBA_MOST = 13_000, 880_000
 _JAVA_MOST = 2**31 - 1
 
