@@ -102,7 +102,8 @@ def read(
     run : the folder
     top : terms at most, after the other conditions; None is all
     min_score : on the scale of the run's ``score``; None is any
-    reviewed_only : only terms that a reader judged *yes* in ``judging.csv``
+    reviewed_only : only terms that a reader judged *yes* in ``judging.csv``; those of the reference and the seeds, for
+        which it does not ask, have to be added to it
     known : "new" only terms that no list of known ones holds, "known" only the others, "" all
 
     Returns
@@ -137,11 +138,25 @@ def _select(
     refused = wanted & (kept["verdict"] == "no")
     chosen = kept[wanted & ~refused].head(top)
     lost = (sheet["verdict"] == "yes") & ~sheet["term"].isin(kept["term"]) & reviewed_only
-    missing = {"judged no": int(refused.sum()), "judged yes, but not kept by this run": int(lost.sum())}
+    unasked = (kept["verdict"] == "") & kept["term"].isin(_vouched(run)) & reviewed_only
+    missing = {
+        "judged no": int(refused.sum()),
+        "judged yes, but not kept by this run": int(lost.sum()),
+        f"of the reference or the seeds, without a verdict of their own in {manifests.SHEET}": int(unasked.sum()),
+    }
     missing = {reason: n for reason, n in missing.items() if n}
     if chosen.empty:
         raise InputError(_nothing_left(run, len(kept), missing, min_score, reviewed_only, known))
     return _resolved(chosen, kept), missing
+
+
+def _vouched(run: Path) -> set[str]:
+    """The reference's terms and the seeds, for which a reader is not asked."""
+    lists = [run / name for name in ("losses.csv", "known.csv") if (run / name).is_file()]
+    frames = [frame for frame in map(read_frame, lists) if "term" in frame]
+    return {
+        term for frame in frames for term in (frame[frame["list"] == "seeds"] if "list" in frame else frame)["term"]
+    }
 
 
 def _had_lists(run: Path, kept: pd.DataFrame) -> bool:

@@ -721,3 +721,11 @@ def test_csv_module_reads_the_table_too(run, tmp_path):
         rows = list(csv.DictReader(file))
     assert [row["term"] for row in rows] == glossary.read(run)["term"].tolist()
     assert rows[3]["known"] == "thuocl"
+
+
+def test_terms_of_the_reference_are_not_reviewed_and_that_is_said(run, tmp_path):
+    judge(run, 蜂王="yes")
+    (run / "losses.csv").write_text("term,count,stage,rank,rejected_by\n蜂王,9,found,1,\n断路器,9,found,2,\n", "utf-8")
+    told = glossary.export(run, tmp_path / "a.txt", "plain", reviewed_only=True)
+    reason = "of the reference or the seeds, without a verdict of their own in judging.csv"
+    assert (told.written, dict(told.left_out)) == (1, {reason: 1})
