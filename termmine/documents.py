@@ -62,7 +62,7 @@ class Report:
         ]
         changes = [f"{count:,} {kind}" for kind, count in self.changed.items() if count]
         return (
-            f"{self.documents:,} documents of {self.characters:,} characters"
+            f"{self.documents:,} document{'s' * (self.documents != 1)} of {self.characters:,} characters"
             + (f"; left out: {', '.join(parts)}" if parts else "")
             + (f"; characters changed: {', '.join(changes)}" if changes else "")
         )

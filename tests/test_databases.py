@@ -412,13 +412,16 @@ def test_postgresql_streams(postgresql):
     tracemalloc.stop()
     assert len(lengths) == 20_000
     assert peak < 15e6  # the text is 40 MB as str
-    # The driver's own memory is not traced: of rows that take ten seconds the first ones come before the last.
+    # The driver's own memory is not traced: of rows that take minutes the first ones come before the last.
     begin = time.monotonic()
-    slow = databases.read(url, query="SELECT '蜜' || pg_sleep(0.002) FROM generate_series(1, 5000)")
+    slow = databases.read(url, query="SELECT '蜜' || pg_sleep(0.002) FROM generate_series(1, 50000)")
     assert next(slow) == "蜜"
     slow.close()
-    assert time.monotonic() - begin < 5
-    assert run("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'") == [(1,)]
+    assert time.monotonic() - begin < 20
+    count = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    while run(count) != [(1,)]:  # the server takes a moment to see that its client has gone
+        assert time.monotonic() - begin < 20
+        time.sleep(0.05)
 
 
 @pytest.mark.slow
@@ -638,7 +641,7 @@ def test_mongodb_of_another_password_or_nowhere(mongodb, monkeypatch):
     assert "refused" in told(f"{nowhere}?serverSelectionTimeoutMS=300", **how)
     monkeypatch.setattr(databases, "_SELECTION_MS", 300)
     assert "refused" in told(nowhere, **how)
-    assert time.monotonic() - begin < 4
+    assert time.monotonic() - begin < 20
     client["hives"].command("createUser", "eva", pwd="comb", roles=[])
     role = {"resource": {"db": "hives", "collection": "notes"}, "actions": ["find"]}
     client["hives"].command("createRole", "reader", privileges=[role], roles=[])
