@@ -71,8 +71,16 @@ def check_name(encoding: str) -> str:
 
 
 def is_utf8(sample: bytes, *, is_cut: bool) -> bool:
-    """Whether bytes are UTF-8, one letter in ten damaged, and if ``is_cut`` the last one incomplete."""
+    """Whether bytes are UTF-8, one letter in ten damaged, and if ``is_cut`` the last one incomplete.
+
+    With zero bytes, as UTF-16 has them, only if none is damaged and they are fewer than the letters.
+
+    >>> [is_utf8(text, is_cut=False) for text in ("蜂王\\0产卵".encode(), "ab".encode("utf-16-le"))]
+    [True, False]
+    """
     text = codecs.getincrementaldecoder("utf-8")("replace").decode(sample, final=not is_cut)
+    if b"\0" in sample and ("\ufffd" in text or text.count("\0") >= len(_IS_LETTER.findall(text))):
+        return False
     return text.count("\ufffd") <= len(_IS_LETTER.findall(text)) / 10
 
 

@@ -198,6 +198,8 @@ def _find_local(path: str, left_out: list[tuple[str, str]]) -> list[Path]:
 
 def _walk(folder: Path, left_out: list[tuple[str, str]]) -> list[Path]:
     """The files of known kinds in a folder and those below it; what links to another of them is left out."""
+    if folder.resolve() == folder.resolve().parent:
+        raise InputError(f"{folder} is all there is; give a folder of texts")
     found: list[Path] = []
     for root, folders, names in os.walk(folder):
         links = [name for name in folders if Path(root, name).is_symlink()]
@@ -389,8 +391,8 @@ def _seekable(source: _Source) -> Iterator[BinaryIO]:
 def _codec_of(source: _Source, head: bytes, sample: bytes, declared: str = "") -> str:
     """The codec of a text: named, marked, valid UTF-8, declared in the text itself, or guessed."""
     marked = next((codec for mark, codec in encodings.MARKS.items() if head.startswith(mark)), "")
-    is_utf8 = encodings.is_utf8(sample, is_cut=len(sample) >= _SAMPLE) and sample.count(0) <= len(sample) / 100
-    if not (is_utf8 and sample and not sample.isascii()):  # a text may begin with the word GIF89a
+    is_utf8 = encodings.is_utf8(sample, is_cut=len(sample) >= _SAMPLE)
+    if not is_utf8 or sample.isascii():  # else a text that begins with the word GIF89a
         _check_text(source, head)
     if source.encoding:
         named = encodings.SUPERSETS.get(source.encoding, source.encoding)

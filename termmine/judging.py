@@ -27,6 +27,7 @@ _VERDICTS = dict.fromkeys(("yes", "y", "1", "是", "对"), "yes") | dict.fromkey
 _SPELLINGS = "yes, y, 1, 是, 对, no, n, 0, 否, 错, or nothing"
 # Spreadsheets take such text for a formula, some also where it begins full width; an apostrophe in front prevents it.
 _FORMULA = re.compile("'*[=+\\-@\t\r＝＋－＠]")
+_LONGEST_CELL = 1 << 17  # characters: more is a quote that is not closed
 _BLANK = re.compile(r"\s+")
 
 
@@ -327,10 +328,13 @@ def _read_rows(path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
     text = _decode(path)
     heading = text.split("\n", 1)[0]
     separator = max(",;\t", key=heading.count)
+    before = csv.field_size_limit(_LONGEST_CELL)  # of the whole process
     try:
         rows = [[_unescape(cell) for cell in row] for row in csv.reader(io.StringIO(text, ""), delimiter=separator)]
     except csv.Error as error:
         raise InputError(f"{path} is no table: {error}; save it as CSV again") from None
+    finally:
+        csv.field_size_limit(before)
     if not rows:
         return [], []
     width = max(map(len, rows))

@@ -5,7 +5,6 @@ import shutil
 import sqlite3
 from contextlib import closing
 
-import pandas as pd
 import pytest
 import yaml
 
@@ -28,10 +27,6 @@ def here(tmp_path, monkeypatch, sample):
         database.execute("create table pages (id integer primary key, body text)")
         database.executemany("insert into pages (body) values (?)", [(line,) for line in lines])
     return tmp_path
-
-
-def words(path):
-    return pd.read_csv(path, keep_default_na=False)
 
 
 def test_the_same_text_in_another_form_gives_the_same_words(here, termmine):
@@ -252,34 +247,21 @@ def test_a_run_tells_where_its_text_came_from_and_can_be_repeated(here, termmine
     assert (status, "written to from ['bees.jsonl']; say where it is: --domain" in said) == (2, True)
 
 
-@pytest.mark.slow
 def test_a_sweep_names_sets_of_ones_own_and_reads_other_kinds(here, termmine):
-    added = (
-        "data",
-        "add",
-        "bees-2",
-        "--domain",
-        "bees.txt",
-        "--background",
-        "everyday.txt",
-        "--reference",
-        "terms.txt",
-    )
-    assert termmine(*added)[0] == 0
+    texts = ["--domain", "bees.txt", "--background", "everyday.txt"]
+    assert termmine("data", "add", "bees-2", *texts, "--reference", "terms.txt")[0] == 0
     assert termmine("data", "add", "everyday", "--domain", "everyday.txt", "--background", "sample")[0] == 0
     other = {"name": "rows", "domain": "bees.jsonl", "background": "everyday", "text_column": "body"}
     grid = {"data": ["bees-2", other], "parameters": {"evaluation.topn": [100]}}
     (here / "grid.yaml").write_text(yaml.safe_dump(grid), encoding="utf-8")
-    status, _, said = termmine("sweep", "grid.yaml", "--out", "swept")
-    assert status == 0, said
-    table = pd.read_csv(here / "swept" / "sweep.csv")
-    assert table["data"].tolist() == ["bees-2", "rows"]
-    runs = [here / "swept" / "runs" / name for name in table["run"]]
-    assert (runs[0] / "terms.csv").read_bytes() == (runs[1] / "terms.csv").read_bytes()
-    for wrong, says in [
-        ({"text_colum": "body"}, "data has no 'text_colum'"),
-        ({"dedupe": 3}, "dedupe of data must be"),
-    ]:
+    status, out, said = termmine("sweep", "grid.yaml", "--out", "swept", "--dry-run")
+    assert (status, "2 runs" in out) == (0, True), said
+    one, two = sweeps.make_points(sweeps.read_grid("grid.yaml"), here / "swept")
+    assert one.tasks[0].key == two.tasks[0].key  # the same text, so that its words are found once
+    assert (one.job.name, two.job.name) == ("bees-2", "rows")
+    assert two.job.sources["domain"]["from"] == ["bees.jsonl"]
+    wrongs = [({"text_colum": "body"}, "data has no 'text_colum'"), ({"dedupe": 3}, "dedupe of data must be")]
+    for wrong, says in wrongs:
         (here / "grid.yaml").write_text(yaml.safe_dump({"data": other | wrong}), encoding="utf-8")
         status, _, said = termmine("sweep", "grid.yaml", "--out", "swept")
         assert (status, says in said) == (2, True), said

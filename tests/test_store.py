@@ -345,7 +345,7 @@ def test_discover_keeps_counts(termmine, parts, tmp_path, monkeypatch, method):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "discover needs a PATH, or --counts FOLDER"),
+        ((), "discover needs a SOURCE, or --counts FOLDER"),
         (("--counts", "none"), "none holds no counts yet"),
         (("1.txt", "0.txt", "--counts", "counts"), "the text of 0.txt is in counts already"),
         (("1.txt", "--counts", "counts", "--method", "em"), "without --counts"),
