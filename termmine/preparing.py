@@ -20,15 +20,9 @@ from termmine import corpus, databases, datasets, documents, duplicates, encodin
 from termmine.documents import Options
 from termmine.errors import InputError, masked_source
 
-_LIBRARIES = (
-    "charset-normalizer",
-    "lxml",
-    "pypdfium2",
-    "python-docx",
-    "trafilatura",
-    "OpenCC",
-)  # whose versions matter
-_ROOMS = (corpus, encodings, formats, normalizing, duplicates, documents)  # and whose code
+# On whose versions, and whose code, a text depends.
+_LIBRARIES = ("charset-normalizer", "lxml", "pypdfium2", "python-docx", "trafilatura", "OpenCC")
+_ROOMS = (corpus, encodings, formats, normalizing, duplicates, documents)
 _SPARED = 86400  # seconds in which what another process writes is left alone
 
 
@@ -69,7 +63,7 @@ def prepare(
 
     Raises
     ------
-    InputError : as ``documents.read``; no document is left
+    InputError : as ``documents.read``; no document is left; a file changed meanwhile, or the folder cannot be written
     """
     found = documents.find(sources)
     if _is_plain(found, options):
@@ -82,9 +76,13 @@ def prepare(
     _tidy(folder)
     source = documents.read(list(sources), progress=progress, on_message=on_message, **asdict(options))
     try:
-        return _write(source, names, folder, key)
+        prepared = _write(source, names, folder, key)
     except OSError as error:
         raise InputError(f"the text cannot be written to {folder}: {error.strerror}; work in another folder") from None
+    if key and _key(documents.find(sources), names, options) != key:
+        prepared.files[0].with_suffix(".json").unlink(missing_ok=True)  # so that it is not taken for the source's text
+        raise InputError(f"{', '.join(names)} changed while it was read; give the command again")
+    return prepared
 
 
 def named_set(sources: Sequence[str]) -> str:

@@ -126,3 +126,14 @@ def test_an_option_without_a_use_is_refused(here):
         with pytest.raises(InputError, match=says):
             preparing.check_used(options, ["plain.txt"])
     preparing.check_used(Options(text_column="a"), ["plain.txt", "rows.jsonl"])
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_kept(here, monkeypatch):
+    def note(path, _digest=preparing.datasets.sha256):
+        (here / "rows.jsonl").open("a", encoding="utf-8").write('{"a": "巢脾"}\n') if path.suffix == ".jsonl" else None
+        return _digest(path)
+
+    monkeypatch.setattr(preparing.datasets, "sha256", note)
+    with pytest.raises(InputError, match=r"rows\.jsonl changed while it was read"):
+        preparing.prepare(["rows.jsonl"], Options())
+    assert not list((here / "data" / ".texts").glob("*.json"))

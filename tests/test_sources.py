@@ -228,10 +228,24 @@ def test_a_folder_that_is_no_set_is_left_alone(here, termmine):
 def test_a_run_tells_where_its_text_came_from_and_can_be_repeated(here, termmine):
     texts = ["--domain", "bees.jsonl", "--background", "everyday.txt"]
     quick = ["-p", "expansion.curve_draws=0", "-p", "embedding.compare_documents=0", "-p", "evaluation.samples=0"]
-    arguments = ["run", *texts, *quick, "--text-column", "body", "--out", "out"]
+    arguments = ["run", *texts, *quick, "--text-column", "body", "--known", "terms.txt", "--out", "out"]
     status, _, said = termmine(*arguments)
     assert status == 0, said
-    assert termmine("run", "--domain", "bees.txt", "--background", "everyday.txt", *quick, "--out", "plain")[0] == 0
+    assert (
+        termmine(
+            "run",
+            "--domain",
+            "bees.txt",
+            "--background",
+            "everyday.txt",
+            *quick,
+            "--known",
+            "terms.txt",
+            "--out",
+            "plain",
+        )[0]
+        == 0
+    )
     assert (here / "out" / "terms.csv").read_bytes() == (here / "plain" / "terms.csv").read_bytes()
     manifest = json.loads((here / "out" / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["sources"]["domain"]["from"] == ["bees.jsonl"]
@@ -241,6 +255,7 @@ def test_a_run_tells_where_its_text_came_from_and_can_be_repeated(here, termmine
     assert (status, "byte for byte" in out) == (0, True), said
     again = json.loads((here / "again" / "manifest.json").read_text(encoding="utf-8"))
     assert again["sources"] == manifest["sources"]
+    assert (here / "again" / "known.csv").read_bytes() == (here / "out" / "known.csv").read_bytes()
     for path in (here / "data" / ".texts").iterdir():
         path.unlink()
     status, _, said = termmine("run", "--from", "out", "--out", "third")
