@@ -33,6 +33,7 @@ from termmine.errors import FetchError, InputError
 _PACKAGE = Path(__file__).parent
 _SOURCE = "SOURCE.json"  # in a set's folder: where its files come from
 _LONGEST_NAME = 60  # characters
+TEXTS = ".texts"  # folder in ``data`` of the texts that ``preparing`` writes
 # In a checkout the notebooks and the committed data lie beside the package, in a wheel inside it.
 _SHIPPED = _PACKAGE.parent if (_PACKAGE.parent / "notebooks" / "01_discovery.ipynb").exists() else _PACKAGE
 
@@ -70,13 +71,18 @@ def output_folder(path: str | os.PathLike) -> Path:
 def open_lines(paths: str | Iterable[str]) -> corpus.Corpus | documents.Documents:
     """The documents of one source or several, each path found by ``resolve``.
 
-    Plain UTF-8 files in which nothing is to be changed as ``corpus.read_lines`` opens them, anything else as
-    ``documents.read`` does.
+    Plain UTF-8 files in which nothing is to be changed, and the files of data sets, as ``corpus.read_lines`` opens
+    them; anything else as ``documents.read`` does.
     """
     given = [paths] if isinstance(paths, str) else list(paths)
     source = documents.read([path if "://" in path else resolve(path) for path in given])
-    plain = all(map(documents.is_plain, source.found.files))
+    plain = all(is_final(file) or documents.is_plain(file) for file in source.found.files)
     return corpus.Corpus(source.found.files) if plain else source
+
+
+def is_final(path: str | Path) -> bool:
+    """Whether a file is a data set's, or one that ``preparing`` wrote: text to be read as it is."""
+    return isinstance(path, Path) and (path.parent.name == TEXTS or (path.parent / _SOURCE).is_file())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

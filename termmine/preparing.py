@@ -68,7 +68,7 @@ def prepare(
     found = documents.find(sources)
     if _is_plain(found, options):
         return Prepared(files=tuple(map(Path, found.files)))
-    folder = datasets.home() / "data" / ".texts"
+    folder = datasets.home() / "data" / datasets.TEXTS
     names = [masked_source(str(one)) for one in sources]
     key = _key(found, names, options)
     if key and (kept := _kept(folder, key)):
@@ -113,7 +113,7 @@ def _is_plain(found: formats.Found, options: Options) -> bool:
     """Whether the files can be read where they lie."""
     if options.dedupe or options.simplify or options.encoding or found.left_out:
         return False
-    return all(documents.is_plain(file, normalize=options.normalize) for file in found.files)
+    return all(datasets.is_final(f) or documents.is_plain(f, normalize=options.normalize) for f in found.files)
 
 
 def _key(found: formats.Found, names: Sequence[str], options: Options) -> str:

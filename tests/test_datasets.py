@@ -154,3 +154,13 @@ def test_a_notebook_opens_sources_of_any_kind(tmp_path, monkeypatch):
     assert list(datasets.open_lines("gbk.txt")) == [line]
     with pytest.raises(InputError, match=r"nowhere\.txt"):
         datasets.open_lines("nowhere.txt")
+
+
+def test_the_text_of_a_set_is_read_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data" / "bees").mkdir(parents=True)
+    for path in (tmp_path / "data" / "bees" / "domain.txt", tmp_path / "mine.txt"):
+        path.write_text("蜂⽔\n", encoding="utf-8")
+    (tmp_path / "data" / "bees" / "SOURCE.json").write_text("{}", encoding="utf-8")
+    assert list(datasets.open_lines("data/bees/domain.txt")) == ["蜂⽔"]
+    assert list(datasets.open_lines("mine.txt")) == ["蜂水"]
