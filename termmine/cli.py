@@ -37,7 +37,7 @@ from termmine import (
     teaching,
 )
 from termmine import rules as rulebook
-from termmine.errors import FetchError, InputError, NotebookError, TermmineError, masked, shown
+from termmine.errors import FetchError, InputError, NotebookError, TermmineError, masked, masked_source, shown
 
 
 class _SeveralValues(click.Command):
@@ -126,7 +126,9 @@ def _prepare(reading: documents.Options, texts: dict[str, Sequence[str]]) -> dic
         preparing.check_used(reading, [file for files in found.values() for file in files])
     here = set(map(_identity, found.get("domain", ())))
     if both := [file for file in found.get("background", ()) if _identity(file) in here]:
-        raise InputError(f"{both[0]} is given as --domain and as --background; contrast it with other text")
+        raise InputError(
+            f"{masked_source(str(both[0]))} is given as --domain and as --background; contrast it with other text"
+        )
     prepared = {}
     for role in found:
         show = {"progress": sys.stderr.isatty(), "on_message": _say}

@@ -221,16 +221,18 @@ def read(
 def _is_path(source: object) -> bool:
     if isinstance(source, list | tuple):
         return bool(source) and all(isinstance(one, str | os.PathLike) for one in source)
-    return isinstance(source, str | os.PathLike)
+    return isinstance(source, str | os.PathLike | formats.Found)
 
 
-def find(source: str | os.PathLike | Sequence[str | os.PathLike]) -> formats.Found:
+def find(source: str | os.PathLike | Sequence[str | os.PathLike] | formats.Found) -> formats.Found:
     """The files, remote files and databases behind paths, patterns, folders and URLs, in the order given.
 
     Raises
     ------
     InputError : nothing there, an empty file, the same file twice
     """
+    if isinstance(source, formats.Found):  # found before
+        return source
     given = [source] if isinstance(source, str | os.PathLike) else list(source)
     if not given:
         raise InputError("a corpus needs at least one source; none was given")

@@ -31,7 +31,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from termmine import corpus, encodings
-from termmine.errors import InputError, UnreadableError, masked
+from termmine.errors import InputError, UnreadableError, masked, masked_source
 
 _KINDS = {
     ".txt": "text", ".text": "text", ".md": "text",
@@ -104,7 +104,7 @@ class _Source:
     @property
     def name(self) -> str:
         """The file as messages name it."""
-        return masked(str(self.path))
+        return masked_source(str(self.path))
 
 
 def kind(path: str | os.PathLike) -> str:
@@ -179,7 +179,9 @@ def check_once(files: Iterable[str | Path]) -> None:
     for file in files:
         same = file if isinstance(file, str) else os.path.realpath(file)
         if same in seen:
-            raise InputError(f"{masked(str(file))} is given twice and would be counted twice; give each file once")
+            raise InputError(
+                f"{masked_source(str(file))} is given twice and would be counted twice; give each file once"
+            )
         seen.add(same)
 
 
@@ -255,16 +257,18 @@ def _find_remote(url: str, left_out: list[tuple[str, str]]) -> list[str]:
         return [url]
     files = sorted(str(system.unstrip_protocol(file)) for file in found)
     if "*" not in path:
-        left_out += ((masked(file), why) for file in files if (why := _why_not(file)))
+        left_out += ((masked_source(file), why) for file in files if (why := _why_not(file)))
         files = [file for file in files if not _why_not(file)]
     if not files:
-        raise InputError(f"no file of a known kind is at {masked(url)}; check the address")
+        raise InputError(f"no file of a known kind is at {masked_source(url)}; check the address")
     return files
 
 
 def _no_remote(url: str, error: Exception) -> InputError:
     said = masked(str(error)) or type(error).__name__
-    return InputError(f"{masked(url)} cannot be opened: {said}; check the address, your access and the connection")
+    return InputError(
+        f"{masked_source(url)} cannot be opened: {said}; check the address, your access and the connection"
+    )
 
 
 def _library(name: str, use: str, extra: str = "files") -> ModuleType:

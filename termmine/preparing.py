@@ -74,7 +74,7 @@ def prepare(
     if key and (kept := _kept(folder, key)):
         return kept
     _tidy(folder)
-    source = documents.read(list(sources), progress=progress, on_message=on_message, **asdict(options))
+    source = documents.read(found, progress=progress, on_message=on_message, **asdict(options))
     try:
         prepared = _write(source, names, folder, key)
     except OSError as error:

@@ -118,10 +118,12 @@ def test_a_password_is_in_no_text_about_a_source(url):
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+nosuch://ann@corp:hunter2@db.example/bees", "nosuch://ann:hunter2@h/a.txt"]
+    "url", ["postgresql+nosuch://ann@corp:hunter2@db.example/bees", "nosuch://ann:my hunter2@h/a.txt"]
 )
 def test_a_password_is_in_no_message(here, termmine, url):
-    for arguments in (("discover", url, "-o", "a.csv"), ("-v", "discover", url, "-o", "a.csv")):
+    uses = [("discover", url, "-o", "a.csv"), ("discover", url, url, "-o", "a.csv")]
+    uses += [("-v", "discover", url, "-o", "a.csv"), ("run", "--domain", url, "--background", url)]
+    for arguments in uses:
         status, out, said = termmine(*arguments)
         assert status == 2
         assert "hunter2" not in out + said
